@@ -1,0 +1,1 @@
+"""Canonical records, the Merkle tree, signed checkpoints, and their verification. No storage."""

@@ -1,0 +1,1 @@
+"""The web console: reads the store, never touches the wire."""

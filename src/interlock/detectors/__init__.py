@@ -1,0 +1,35 @@
+"""CATALOGUE of detectors: text -> signals with exact spans and a score. Pure, bounded, linear in length.
+
+One file is one detector. It holds its docstring, and `DETECTOR`: its `Meta`, the channels it reads, the RE2
+expressions without one of which it cannot have anything to say, one pure function, the longest match it can
+make, and three to six examples. `Engine` runs all of them in one pass.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from interlock.catalog import load
+from interlock.model.event import Channel, Signal
+from interlock.model.meta import Example, Meta
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """An entry of this room.
+
+    `marks` are RE2 expressions: a text that matches none of them has no signal, so `detect` is not called.
+    `reach` is the longest match in characters; a stream holds back that much, so that a match cut by the
+    end of unfinished text is never released. Examples give (channel, text) and expect the flagged pieces.
+    """
+
+    meta: Meta
+    channels: frozenset[Channel]
+    marks: tuple[str, ...]
+    detect: Callable[[str], tuple[Signal, ...]]
+    reach: int
+    examples: tuple[Example[tuple[Channel, str], tuple[str, ...]], ...]
+
+
+def detectors() -> Mapping[str, Detector]:
+    """Every detector by id."""
+    return load("detectors", "DETECTOR", Detector)

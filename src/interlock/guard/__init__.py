@@ -1,0 +1,1 @@
+"""One exchange with a model as a generator: it asks for I/O, inspects, decides, edits."""

@@ -1,0 +1,1 @@
+"""A credential becomes a `Principal`: interlock keys, and the broker of upstream credentials."""

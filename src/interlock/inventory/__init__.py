@@ -1,0 +1,3 @@
+"""The asset graph: observations become assets, each once, with all its sites."""
+
+from interlock.inventory.graph import Inventory as Inventory

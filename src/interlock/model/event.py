@@ -1,0 +1,84 @@
+"""The nouns of the wire: what a protocol adapter makes of bytes, and what a detector says of text.
+
+`path` is where an event stands in the message's JSON document, as keys and indexes from the root, so
+that an edit can be put back at the same place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class Channel(Enum):
+    """Who wrote a text. Labels come from the channel, never from what the text says of itself."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL_RESULT = "tool_result"
+    TOOL_DESCRIPTION = "tool_description"
+    RETRIEVED = "retrieved"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that somebody wrote. `tool` names the tool whose result it is."""
+
+    path: Path
+    channel: Channel
+    text: str
+    tool: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A tool that the caller offers to the model. `schema` is its parameters, as decoded JSON."""
+
+    path: Path
+    name: str
+    description: str
+    schema: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asks for. `arguments` is the JSON text as it stood, whole."""
+
+    path: Path
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something that the adapter does not understand. Policy decides what becomes of it."""
+
+    path: Path
+    text: str
+
+
+Event: TypeAlias = Text | ToolDefinition | ToolCall | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of characters [start, end) of the text that was inspected."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a detector says: `score` is a probability in thousandths (0 to 1000), so that records hold no floats."""
+
+    detector: str
+    rule: str
+    score: int
+    span: Span

@@ -1,0 +1,106 @@
+"""One entry of the audit log, before it is numbered and hashed. No text of a conversation, no secret, no float.
+
+Two records make an exchange: a `REQUEST` is written before anything goes to the model, an `ANSWER` before
+the last byte goes back. A `REFUSAL` stands for a request that went nowhere (malformed, unknown caller);
+`GATEWAY` is the gateway's own life: started, recovered, stopped.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class RecordKind(Enum):
+    """What a record is about."""
+
+    REQUEST = "request"
+    ANSWER = "answer"
+    REFUSAL = "refusal"
+    GATEWAY = "gateway"
+
+
+class Verdict(Enum):
+    """What was decided, in the console's words."""
+
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+
+
+class Origin(Enum):
+    """Where a value was first seen, most trusted first. `MODEL`: nowhere; the model made it."""
+
+    USER = "user"
+    SYSTEM = "system"
+    INTERNAL = "internal"
+    UNTRUSTED = "untrusted"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a tool call that was judged. `shown` is the value, masked in its middle.
+
+    `origins` are all places where the value was seen; `seen_in` names the tools whose results held it.
+    """
+
+    name: str
+    shown: str
+    origins: tuple[Origin, ...]
+    seen_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A signal as the log keeps it: which detector and rule spoke, and how sure (thousandths)."""
+
+    detector: str
+    rule: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened in an exchange, in order: a message that was new, or a tool call.
+
+    `kind` is a channel (`user`, `system`, `tool_result`, `assistant`, `output`) or `call`. `size` is in
+    characters; `digest` is a keyed hash of the text, so that equal texts can be found without keeping them.
+    """
+
+    kind: str
+    size: int = 0
+    digest: str = ""
+    tool: str = ""
+    call_id: str = ""
+    origin: Origin | None = None
+    sink: str = ""
+    verdict: Verdict = Verdict.ALLOWED
+    reason: str = ""
+    policies: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
+    signals: tuple[Noted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry. `at_us` is microseconds since 1970 UTC; `request` ties the records of an exchange."""
+
+    kind: RecordKind
+    at_us: int
+    request: str = ""
+    workload: str = ""
+    credential: str = ""
+    session: str = ""
+    protocol: str = ""
+    route: str = ""
+    upstream: str = ""
+    model: str = ""
+    status: int = 0
+    verdict: Verdict = Verdict.ALLOWED
+    reason: str = ""
+    policies: tuple[str, ...] = ()
+    policy_hash: str = ""
+    steps: tuple[Step, ...] = ()
+    bytes_in: int = 0
+    bytes_out: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    latency_us: int = 0

@@ -1,0 +1,1 @@
+"""Cedar: the schema, the bundled policies, and the decision: facts -> Allow or Deny(reason)."""

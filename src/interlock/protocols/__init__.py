@@ -1,0 +1,1 @@
+"""CATALOGUE of wire protocols: bytes <-> events, without I/O."""

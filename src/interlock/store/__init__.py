@@ -1,0 +1,115 @@
+"""Where posture and runtime meet: one `Store` for what is known, one `AuditLog` for what happened.
+
+The audit log (`store/log.py`) is the truth about the runtime: append-only files that anybody can verify
+offline. The database (`store/sql.py`) holds the last scan, keys, and an index over the log that can be
+rebuilt from it at any time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from interlock.model.asset import Scan
+from interlock.model.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A workload's credential as it is kept: `digest` is SHA-256 of the secret part, hex. Times in us."""
+
+    id: str
+    workload: str
+    digest: str
+    created_us: int
+    expires_us: int | None = None
+    revoked_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record with its place in its log. `leaf` is the Merkle leaf hash, hex."""
+
+    log: str
+    n: int
+    leaf: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one workload did through the gateway, from the index of the log."""
+
+    workload: str
+    first_us: int
+    last_us: int
+    requests: int
+    blocked: int
+    models: tuple[str, ...]
+    tools: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation of one workload, summed up. `blocked` counts steps that were not permitted."""
+
+    id: str
+    workload: str
+    model: str
+    first_us: int
+    last_us: int
+    requests: int
+    calls: int
+    blocked: int
+    signals: int
+
+
+class Store(Protocol):
+    """All that interlock keeps in a database. Every method is one transaction. Raises: StoreError."""
+
+    def save_scan(self, scan: Scan) -> None:
+        """Make `scan` the current one for its root."""
+        ...
+
+    def last_scan(self) -> Scan | None:
+        """The newest scan, or None if nothing was ever scanned."""
+        ...
+
+    def add_key(self, key: Key) -> None: ...
+
+    def keys(self) -> tuple[Key, ...]:
+        """All keys, revoked and expired ones too, newest first."""
+        ...
+
+    def revoke_key(self, key_id: str, at_us: int) -> bool:
+        """Whether there was such a key; a second call keeps the first time."""
+        ...
+
+    def indexed(self, log: str) -> int:
+        """How many records of this log the index holds; the next one to add has that number."""
+        ...
+
+    def index(self, records: Sequence[Stored]) -> None:
+        """Add the next records of a log to the index; a gap is a StoreError."""
+        ...
+
+    def usage(self) -> tuple[Usage, ...]: ...
+
+    def sessions(
+        self, *, workload: str | None = None, blocked: bool | None = None, before: int | None = None, limit: int = 50
+    ) -> tuple[Session, ...]:
+        """Newest first by `last_us`; `before` is the `last_us` to continue below."""
+        ...
+
+    def session(self, session_id: str) -> tuple[Stored, ...]:
+        """The records of a session in order; empty if there is none."""
+        ...
+
+    def refused(self) -> int:
+        """How many requests came from callers that could not prove who they are."""
+        ...
+
+    def version(self) -> int:
+        """A number that changes when anybody has written to the database."""
+        ...
+
+    def close(self) -> None: ...
