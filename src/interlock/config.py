@@ -1,0 +1,208 @@
+"""One TOML file and the environment become frozen settings. Wrong ones are refused with file, line and remedy.
+
+Each section is a dataclass declared by the room that uses it. `INTERLOCK_<SECTION>_<NAME>` overrides a
+setting of a plain section; tables with names of their own (upstreams, workloads, tools) come from the file.
+"""
+
+import dataclasses
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from interlock.console.settings import ConsoleSettings
+from interlock.gateway.settings import GatewaySettings, Upstream
+from interlock.governance.settings import Manifest
+from interlock.model.errors import ConfigError
+from interlock.model.settings import setting
+from interlock.provenance.settings import ToolOverride
+from interlock.store.settings import AuditSettings, StoreSettings
+
+DEFAULT_FILE = "interlock.toml"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """`[policy]`: Cedar."""
+
+    files: tuple[str, ...] = setting((), "Cedar files to load beside the bundled ones; relative to this file.")
+    bundled: bool = setting(
+        True, "Load the bundled policies. False leaves only yours: what they do not permit is denied."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. `data` is the folder of everything that interlock keeps."""
+
+    data: Path
+    file: Path | None = None
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    workloads: Mapping[str, Manifest] = field(default_factory=dict)
+    tools: Mapping[str, ToolOverride] = field(default_factory=dict)
+
+
+SECTIONS: Mapping[str, type] = {
+    "gateway": GatewaySettings,
+    "console": ConsoleSettings,
+    "store": StoreSettings,
+    "audit": AuditSettings,
+    "policy": PolicySettings,
+}
+TABLES: Mapping[str, tuple[str, type]] = {
+    "upstreams": ("llm.upstreams", Upstream),
+    "workloads": ("workloads", Manifest),
+    "tools": ("tools", ToolOverride),
+}
+DEFAULT_UPSTREAMS = {"openai": Upstream(url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY")}
+
+
+def load(file: str | None = None, data: str | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+    """The settings from `file` (else $INTERLOCK_CONFIG, else ./interlock.toml if there is one) and `env`.
+
+    `data` (else $INTERLOCK_DATA, else the user's data folder) is where things are kept.
+    Raises: ConfigError for a file that is not there or not TOML, an unknown name, or a wrong type.
+    """
+    path = _find(file, env)
+    text = _read(path) if path else ""
+    document = _parse(path, text)
+    sections = {name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()}
+    tables = {name: _table(dotted, kind, document, path, text) for name, (dotted, kind) in TABLES.items()}
+    _refuse_rest(document, path, text)
+    tables["upstreams"] = tables["upstreams"] or DEFAULT_UPSTREAMS
+    for name, upstream in tables["upstreams"].items():
+        if not re.match(r"https?://[^/]", upstream.url):
+            where = _where(path, text, f"llm.upstreams.{name}", "url")
+            raise ConfigError(f"upstream {name!r} needs a url", where=where, hint='such as url = "https://host/v1"')
+    return Settings(data=_data(data, env), file=path, **sections, **tables)
+
+
+def _find(file: str | None, env: Mapping[str, str]) -> Path | None:
+    named = file or env.get("INTERLOCK_CONFIG")
+    if named:
+        return Path(named)
+    return Path(DEFAULT_FILE) if Path(DEFAULT_FILE).is_file() else None
+
+
+def _data(data: str | None, env: Mapping[str, str]) -> Path:
+    if named := data or env.get("INTERLOCK_DATA"):
+        return Path(named)
+    return Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "interlock"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read it: {error}", where=str(path), hint="name a TOML file in UTF-8") from error
+
+
+def _parse(path: Path | None, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        where = f"{path}:{line[1]}" if line else f"{path}:{text.count(chr(10)) + 1}"
+        raise ConfigError(f"not TOML: {error}", where=where, hint="mend that line") from error
+
+
+def _section(
+    name: str, kind: type[T], document: dict[str, Any], path: Path | None, text: str, env: Mapping[str, str]
+) -> T:
+    table = document.pop(name, {})
+    values = _fields(name, kind, table, path, text)
+    hints = typing.get_type_hints(kind)
+    for f in dataclasses.fields(kind):  # type: ignore[arg-type]
+        variable = f"INTERLOCK_{name}_{f.name}".upper()
+        if variable in env:
+            values[f.name] = _from_env(env[variable], hints[f.name], variable)
+    return kind(**values)
+
+
+def _table(dotted: str, kind: type[T], document: dict[str, Any], path: Path | None, text: str) -> dict[str, T]:
+    holder, _, key = dotted.rpartition(".")
+    parent = document.get(holder, {}) if holder else document
+    if not isinstance(parent, dict):
+        raise ConfigError(
+            f"[{holder}] is not a table", where=_where(path, text, "", holder), hint=f"write [{dotted}.NAME]"
+        )
+    named = parent.pop(key, {})
+    if holder and not parent:
+        document.pop(holder, None)
+    if not isinstance(named, dict):
+        raise ConfigError(
+            f"[{dotted}] is not a table", where=_where(path, text, "", key), hint=f"write [{dotted}.NAME]"
+        )
+    return {name: kind(**_fields(f"{dotted}.{name}", kind, table, path, text)) for name, table in named.items()}
+
+
+def _fields(section: str, kind: type, table: object, path: Path | None, text: str) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise ConfigError(
+            f"[{section}] is not a table", where=_where(path, text, "", section), hint=f"write [{section}]"
+        )
+    hints = typing.get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        where = _where(path, text, section, name)
+        if name not in hints:
+            known = ", ".join(sorted(hints))
+            raise ConfigError(f"unknown setting {name!r} in [{section}]", where=where, hint=f"known ones: {known}")
+        values[name] = _typed(value, hints[name], where, name)
+    return values
+
+
+def _typed(value: object, hint: Any, where: str, name: str) -> object:
+    wanted = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
+    if bool in wanted and isinstance(value, bool):
+        return value
+    if int in wanted and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if str in wanted and isinstance(value, str):
+        return value
+    if tuple[str, ...] in wanted and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    expected = {bool: "true or false", int: "a whole number from 0", str: "a text", tuple[str, ...]: "a list of texts"}
+    say = next(expected[w] for w in wanted if w in expected)
+    raise ConfigError(f"{name} must be {say}, not {value!r}", where=where, hint="correct the value")
+
+
+def _from_env(value: str, hint: Any, variable: str) -> object:
+    if hint is int and value.isdecimal():
+        return int(value)
+    if hint is bool and value in {"true", "false"}:
+        return value == "true"
+    if hint == tuple[str, ...]:
+        return tuple(part for part in value.split(",") if part)
+    return _typed(value, hint, f"environment variable {variable}", variable)
+
+
+def _refuse_rest(document: dict[str, Any], path: Path | None, text: str) -> None:
+    for name in document:
+        known = ", ".join([*SECTIONS, *(dotted for dotted, _ in TABLES.values())])
+        raise ConfigError(f"unknown section [{name}]", where=_where(path, text, "", name), hint=f"known ones: {known}")
+
+
+def _where(path: Path | None, text: str, section: str, key: str) -> str:
+    """`file:line` of a key, found in the text, since tomllib keeps no positions."""
+    inside = not section
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            name = header[1].replace('"', "").replace("'", "").replace(" ", "")
+            if not section and (name == key or name.startswith(f"{key}.")):
+                return f"{path}:{number}"
+            inside = name == section
+        elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+            return f"{path}:{number}"
+    return str(path)

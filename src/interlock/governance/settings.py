@@ -1,0 +1,15 @@
+"""What an operator declares of a workload: who answers for it and what it may do."""
+
+from dataclasses import dataclass
+
+from interlock.model.settings import setting
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`[workloads.<id>]`: a workload's owner and explicit scope. A list that is not given is not limited."""
+
+    owner: str = setting("", "Who answers for it: a team or a person.")
+    path: str = setting("", "Its folder in the scanned tree, if its name is not the workload's id.")
+    models: tuple[str, ...] | None = setting(None, "Models it may call, as the client names them.")
+    tools: tuple[str, ...] | None = setting(None, "Tools it may call.")
