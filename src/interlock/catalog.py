@@ -21,7 +21,9 @@ class Entry(Protocol):
     """Anything that says what it is."""
 
     @property
-    def meta(self) -> Meta: ...
+    def meta(self) -> Meta:
+        """Its own description."""
+        ...
 
 
 E = TypeVar("E", bound=Entry)

@@ -77,8 +77,12 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
     path = _find(file, env)
     text = _read(path) if path else ""
     document = _parse(path, text)
-    sections = {name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()}
-    tables = {name: _table(dotted, kind, document, path, text) for name, (dotted, kind) in TABLES.items()}
+    sections: dict[str, Any] = {
+        name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()
+    }
+    tables: dict[str, Any] = {
+        name: _table(dotted, kind, document, path, text) for name, (dotted, kind) in TABLES.items()
+    }
     _refuse_rest(document, path, text)
     tables["upstreams"] = tables["upstreams"] or DEFAULT_UPSTREAMS
     for name, upstream in tables["upstreams"].items():

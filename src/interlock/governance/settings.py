@@ -13,3 +13,4 @@ class Manifest:
     path: str = setting("", "Its folder in the scanned tree, if its name is not the workload's id.")
     models: tuple[str, ...] | None = setting(None, "Models it may call, as the client names them.")
     tools: tuple[str, ...] | None = setting(None, "Tools it may call.")
+    unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")

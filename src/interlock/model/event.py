@@ -13,7 +13,10 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Channel(Enum):
-    """Who wrote a text. Labels come from the channel, never from what the text says of itself."""
+    """Who wrote a text. Labels come from the channel, never from what the text says of itself.
+
+    PARAMETER is text in a setting of the request, such as `user` or `stop`: no part of the conversation.
+    """
 
     SYSTEM = "system"
     USER = "user"
@@ -22,6 +25,7 @@ class Channel(Enum):
     TOOL_DESCRIPTION = "tool_description"
     RETRIEVED = "retrieved"
     OUTPUT = "output"
+    PARAMETER = "parameter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ class Store(Protocol):
         """The newest scan, or None if nothing was ever scanned."""
         ...
 
-    def add_key(self, key: Key) -> None: ...
+    def add_key(self, key: Key) -> None:
+        """Keep a new key; an id that is taken is a StoreError."""
+        ...
 
     def keys(self) -> tuple[Key, ...]:
         """All keys, revoked and expired ones too, newest first."""
@@ -92,7 +94,9 @@ class Store(Protocol):
         """Add the next records of a log to the index; a gap is a StoreError."""
         ...
 
-    def usage(self) -> tuple[Usage, ...]: ...
+    def usage(self) -> tuple[Usage, ...]:
+        """What each workload did, by workload."""
+        ...
 
     def sessions(
         self, *, workload: str | None = None, blocked: bool | None = None, before: int | None = None, limit: int = 50
@@ -112,4 +116,6 @@ class Store(Protocol):
         """A number that changes when anybody has written to the database."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give all connections back."""
+        ...

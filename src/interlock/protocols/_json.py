@@ -1,0 +1,127 @@
+"""Strict JSON for adapters: one reading only, so that no two parsers can understand it differently.
+
+Refuses duplicate keys, invalid UTF-8, lone surrogates, NaN, numbers out of range and too deep nesting.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from interlock.model.errors import ProtocolError
+from interlock.model.event import Opaque, Path
+
+# Deeper than any real tool schema; shallow enough for a recursive walk in Python.
+MAX_DEPTH = 64
+
+_decode = msgspec.json.Decoder().decode
+encode = msgspec.json.Encoder().encode
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`. Raises: ProtocolError that says what is wrong and where."""
+    try:
+        document = _decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"the body is not valid JSON: {error}", hint="send one JSON object in UTF-8") from error
+    except RecursionError:
+        raise ProtocolError("the body is nested too deeply", hint=f"at most {MAX_DEPTH} levels") from None
+    if not isinstance(document, dict):
+        raise ProtocolError("the body is not a JSON object", hint="send one JSON object")
+    if not _is_canonical(document, data):
+        _refuse_duplicates(data)
+    if _depth(document) > MAX_DEPTH:
+        raise ProtocolError("the body is nested too deeply", hint=f"at most {MAX_DEPTH} levels")
+    return document
+
+
+def texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string in `value`, keys of objects too, with the place where it stands."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key), key
+            yield from texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from texts(inner, (*path, index))
+
+
+def where(path: Path) -> str:
+    """A path as people write it: `messages[0].content`."""
+    out = ""
+    for part in path:
+        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
+    return out
+
+
+def rest(value: dict[str, Any], path: Path, known: frozenset[str] | tuple[str, ...]) -> Iterator[Opaque]:
+    """Everything under keys that are not `known`, as opaque events."""
+    for key, inner in value.items():
+        if key not in known:
+            yield opaque((*path, key), inner)
+
+
+def opaque(path: Path, value: object) -> Opaque:
+    """A value that the adapter does not understand, as text."""
+    return Opaque(path, value if isinstance(value, str) else encode(value).decode())
+
+
+def object_(value: object, path: Path) -> dict[str, Any]:
+    """`value` if it is an object. Raises: ProtocolError."""
+    if not isinstance(value, dict):
+        raise ProtocolError("expected an object", where=where(path), hint="see the API reference")
+    return value
+
+
+def list_(value: object, path: Path) -> list[Any]:
+    """`value` if it is a list. Raises: ProtocolError."""
+    if not isinstance(value, list):
+        raise ProtocolError("expected a list", where=where(path), hint="see the API reference")
+    return value
+
+
+def text_(value: object, path: Path) -> str:
+    """`value` if it is a text. Raises: ProtocolError."""
+    if not isinstance(value, str):
+        raise ProtocolError("expected a text", where=where(path), hint="see the API reference")
+    return value
+
+
+def _is_canonical(document: dict[str, Any], data: bytes) -> bool:
+    """Whether writing the document again gives the same bytes: then no key can have stood there twice.
+
+    The official SDKs send exactly this form, so the slow search for duplicates is rarely needed.
+    """
+    return bool(encode(document) == data)
+
+
+def _refuse_duplicates(data: bytes) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        out = dict(pairs)
+        if len(out) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise ProtocolError(f"the key {twice!r} stands twice in one object", hint="send each key once")
+        return out
+
+    try:
+        json.loads(data, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"the body is not valid JSON: {error}", hint="send one JSON object in UTF-8") from error
+
+
+def _depth(value: object) -> int:
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return depth

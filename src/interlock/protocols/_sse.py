@@ -1,0 +1,69 @@
+"""Server-sent events, cut out of a byte stream (WHATWG HTML, section 9.2). Sans-IO, bounded."""
+
+from interlock.model.errors import ProtocolError
+
+# An event of a model's stream is a few hundred bytes; one tool call at once may be long.
+MAX_EVENT_BYTES = 4_194_304
+
+
+class Events:
+    """Cuts bytes into whole events.
+
+    Rules: an event ends with an empty line; lines end with LF or CRLF (a lone CR is refused, since two
+    readers could see different lines); `data` lines are joined with LF; the raw bytes of an event include its
+    ending. It does NOT interpret `event`, `id` or `retry`, but says that they are there through `fields`.
+    """
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._searched = 0
+
+    def feed(self, data: bytes) -> list[tuple[bytes, bytes | None, dict[str, str]]]:
+        """(raw bytes, joined data or None, other fields) of each event that `data` completes."""
+        self._held += data
+        out = []
+        start = 0
+        while (end := self._end(start)) >= 0:
+            out.append(self._parse(bytes(self._held[start:end])))
+            start = end
+            self._searched = end
+        del self._held[:start]
+        # An ending of at most four bytes may be cut: look at the last three again.
+        self._searched = max(0, len(self._held) - 3)
+        if len(self._held) > MAX_EVENT_BYTES:
+            raise ProtocolError(f"an event of the stream has over {MAX_EVENT_BYTES} bytes")
+        return out
+
+    def end(self) -> None:
+        """Raises: ProtocolError if the stream ended inside an event."""
+        if self._held.strip():
+            raise ProtocolError("the stream ended inside an event")
+
+    def _end(self, start: int) -> int:
+        """Where the event that begins at `start` ends, or -1."""
+        at = max(start, self._searched)
+        marks = (b"\n\n", b"\n\r\n")
+        ends = [found + len(mark) for mark in marks if (found := self._held.find(mark, at)) >= 0]
+        return min(ends) if ends else -1
+
+    @staticmethod
+    def _parse(raw: bytes) -> tuple[bytes, bytes | None, dict[str, str]]:
+        data: list[bytes] = []
+        fields: dict[str, str] = {}
+        for ended in raw.split(b"\n"):
+            line = ended.removesuffix(b"\r")
+            if b"\r" in line:
+                raise ProtocolError("a line of the stream holds a lone carriage return")
+            if not line:
+                continue
+            name, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
+            if name == b"data":
+                data.append(value)
+            else:
+                # A comment has the empty name: it is text as well, and clients may show it.
+                try:
+                    fields[name.decode()] = fields.get(name.decode(), "") + value.decode()
+                except UnicodeDecodeError as error:
+                    raise ProtocolError(f"a line of the stream is not UTF-8: {error}") from error
+        return raw, b"\n".join(data) if data else None, fields
