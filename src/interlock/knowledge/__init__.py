@@ -5,6 +5,7 @@ once, when first asked for, through `importlib.resources`; this is the only read
 """
 
 from interlock.knowledge.facts import Credential as Credential
+from interlock.knowledge.facts import Family as Family
 from interlock.knowledge.facts import Framework as Framework
 from interlock.knowledge.facts import Item as Item
 from interlock.knowledge.facts import Package as Package
@@ -12,7 +13,14 @@ from interlock.knowledge.facts import Service as Service
 from interlock.knowledge.facts import Symbol as Symbol
 from interlock.knowledge.facts import Symbols as Symbols
 from interlock.knowledge.facts import credentials as credentials
+from interlock.knowledge.facts import families as families
 from interlock.knowledge.facts import frameworks as frameworks
 from interlock.knowledge.facts import packages as packages
 from interlock.knowledge.facts import services as services
 from interlock.knowledge.facts import symbols as symbols
+from interlock.knowledge.matching import Hit as Hit
+from interlock.knowledge.matching import credential_service as credential_service
+from interlock.knowledge.matching import find_credentials as find_credentials
+from interlock.knowledge.matching import model_provider as model_provider
+from interlock.knowledge.matching import redact as redact
+from interlock.knowledge.matching import service_at as service_at

@@ -1,4 +1,4 @@
-"""The facts, typed: services, credentials, symbols, packages and frameworks, each loaded once when asked for.
+"""The facts, typed: services, credentials, symbols, packages, models and frameworks, each loaded once when asked for.
 
 Raises nothing of its own: a data file that does not fit its struct is a bug of this package, which
 `tests/knowledge` finds, and comes out as `msgspec.ValidationError`.
@@ -114,6 +114,13 @@ class Package(msgspec.Struct, frozen=True):
     service: str = ""
 
 
+class Family(msgspec.Struct, frozen=True):
+    """How a provider spells the names of its models: an RE2 expression for a whole canonical name."""
+
+    provider: str
+    regex: str
+
+
 class Item(msgspec.Struct, frozen=True):
     """One requirement, risk or technique of a framework, described in our own words."""
 
@@ -151,6 +158,10 @@ class _Packages(msgspec.Struct, frozen=True):
     packages: tuple[Package, ...]
 
 
+class _Models(msgspec.Struct, frozen=True):
+    families: tuple[Family, ...]
+
+
 @cache
 def services() -> Mapping[str, Service]:
     """Every service by id."""
@@ -173,6 +184,12 @@ def symbols() -> Symbols:
 def packages() -> Mapping[str, Package]:
     """Every known package by normalised name."""
     return MappingProxyType({p.name: p for p in _read("data/packages", _Packages).packages})
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """How model names are spelled, the more exact expressions first."""
+    return _read("data/models", _Models).families
 
 
 @cache

@@ -1,0 +1,129 @@
+"""The facts put to use: which credential stands in a text, which service a host is, who makes a model."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import re2
+
+from interlock.knowledge.facts import Credential, Service, credentials, families, services
+
+# Names that AI SDKs read but that stand for much else as well: a program that reads GITHUB_TOKEN is not AI.
+GENERAL_ENV = frozenset({
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN",
+    "DATABRICKS_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_API_KEY", "GITHUB_TOKEN",
+    "GOOGLE_APPLICATION_CREDENTIALS", "KAGGLE_KEY", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "LOGFIRE_TOKEN",
+    "N8N_API_KEY", "SCALEWAY_API_KEY", "SCW_SECRET_KEY", "SRC_ACCESS_TOKEN", "VULTR_API_KEY", "YC_API_KEY",
+})  # fmt: skip
+SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|PAT)$")
+# A made-up value: what documentation puts where a key would be.
+PLACEHOLDER = re.compile(r"(?i)example|placeholder|your|xxxx|1234567|abcdef|changeme|redacted|dummy|\.\.\.")
+# A random key of 20 characters or more has about as many different ones; a filler has few (measured on
+# the formats' own examples, which have at most 8).
+MIN_DISTINCT = 10
+# How far before a match its keyword may stand, where the expression alone is too common to believe.
+CONTEXT_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A credential in a text: characters [start, end). The value itself is not kept."""
+
+    credential: Credential
+    start: int
+    end: int
+
+
+def find_credentials(text: str) -> tuple[Hit, ...]:
+    """Every credential in `text`, in order, without overlaps; fillers such as `sk-EXAMPLE...` are passed over.
+
+    Linear in the length of the text (RE2). Keywords come first: most texts hold none.
+    """
+    return tuple(hit for hit in _hits(text) if not _filler(text[hit.start : hit.end]))
+
+
+def redact(text: str) -> str:
+    """`text` with `<id of the credential format>` where a credential stood, fillers included."""
+    for hit in reversed(_hits(text)):
+        text = f"{text[: hit.start]}<{hit.credential.id}>{text[hit.end :]}"
+    return text
+
+
+def _hits(text: str) -> tuple[Hit, ...]:
+    lower = text.lower()
+    if not _keywords().search(lower):
+        return ()
+    found: list[Hit] = []
+    for credential, expression in _expressions():
+        if not any(word in lower for word in credential.keywords):
+            continue
+        for match in expression.finditer(text):
+            near = lower[max(0, match.start() - CONTEXT_CHARS) : match.end()]
+            if not credential.needs_context or any(word in near for word in credential.keywords):
+                found.append(Hit(credential, match.start(), match.end()))
+    found.sort(key=lambda hit: (hit.start, -hit.end))
+    kept: list[Hit] = []
+    for hit in found:
+        if not kept or hit.start >= kept[-1].end:
+            kept.append(hit)
+    return tuple(kept)
+
+
+def _filler(value: str) -> bool:
+    return bool(PLACEHOLDER.search(value)) or len(set(value)) < MIN_DISTINCT
+
+
+@cache
+def _keywords() -> Any:
+    words = sorted({word for credential in credentials() for word in credential.keywords})
+    return re2.compile("|".join(map(re2.escape, words)))
+
+
+@cache
+def _expressions() -> tuple[tuple[Credential, Any], ...]:
+    return tuple((credential, re2.compile(credential.regex)) for credential in credentials())
+
+
+@cache
+def _credential_env() -> Mapping[str, str]:
+    return {
+        name: service.id
+        for service in services().values()
+        for name in service.env
+        if SECRET_NAME.search(name) and name not in GENERAL_ENV
+    }
+
+
+def credential_service(name: str) -> str | None:
+    """The service whose credential the environment variable `name` holds; None if that is not known."""
+    return _credential_env().get(name)
+
+
+@cache
+def _hosts() -> Mapping[str, Service]:
+    return {host: service for service in services().values() for host in (*service.domains, *service.api_hosts)}
+
+
+def service_at(host: str) -> Service | None:
+    """The service that answers at `host`: the longest suffix wins, then the patterns; None if not known."""
+    labels = host.lower().rstrip(".").split(".")
+    for start in range(len(labels) - 1):
+        if service := _hosts().get(".".join(labels[start:])):
+            return service
+    for service in services().values():
+        if any(re2.search(pattern, host.lower()) for pattern in service.host_patterns):
+            return service
+    return None
+
+
+@cache
+def _families() -> tuple[tuple[str, Any], ...]:
+    return tuple((family.provider, re2.compile(f"(?i){family.regex}")) for family in families())
+
+
+def model_provider(name: str) -> str | None:
+    """Who makes the model of this canonical name (an `org/` before it is allowed); None if it is no known name."""
+    last = name.rpartition("/")[2]
+    return next((provider for provider, expression in _families() if expression.fullmatch(last)), None)
