@@ -26,9 +26,7 @@ class Engine:
     Only STABLE detectors run unless `maturities` says otherwise.
     """
 
-    def __init__(
-        self, detectors: Mapping[str, Detector], maturities: Iterable[Maturity] = (Maturity.STABLE,)
-    ) -> None:
+    def __init__(self, detectors: Mapping[str, Detector], maturities: Iterable[Maturity] = (Maturity.STABLE,)) -> None:
         wanted = set(maturities)
         chosen = [detector for detector in detectors.values() if detector.meta.maturity in wanted]
         self._passes = {channel: _compile(channel, chosen) for channel in Channel}

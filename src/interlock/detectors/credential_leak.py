@@ -7,6 +7,7 @@ source; encoded or split keys are not seen.
 """
 
 from functools import cache
+from typing import Any
 
 import re2
 
@@ -35,7 +36,7 @@ def _formats() -> tuple[Credential, ...]:
 
 
 @cache
-def _compiled(regex: str) -> "re2._Regexp[str]":
+def _compiled(regex: str) -> Any:
     return re2.compile(regex)
 
 

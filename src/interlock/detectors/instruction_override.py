@@ -5,8 +5,10 @@ something from the user, in nine languages. Why: a document, page or mail that s
 is the usual way to hijack an agent. Limits: phrases only; a polite request in a mail is not told from an
 honest one. This is a signal, not the gate: what a hijacked model can do is decided by provenance.
 """
+# ruff: noqa: E501 - one expression stands on one line, as in a table
 
 from functools import cache
+from typing import Any
 
 import re2
 
@@ -25,32 +27,106 @@ RULES: tuple[tuple[str, int, str], ...] = (
     (
         "set-aside",
         LIKELY,
-        rf"(?i)\b(?:ignore|disregard|forget|override|overrule|bypass|discard|neglect|skip|drop|do not (?:follow|obey|comply with)|don'?t (?:follow|obey)|stop following)"
-        rf"\s+(?:(?:about|to)\s+)?(?:{_EARLIER}\s+){{1,5}}(?:\w{{1,20}}\s+)?{_ORDERS}\b",
+        (
+            rf"(?i)\b(?:ignore|disregard|forget|override|overrule|bypass|discard|neglect|skip|drop|do not (?:follow|obey|comply with)|don'?t (?:follow|obey)|stop following)"
+            rf"\s+(?:(?:about|to)\s+)?(?:{_EARLIER}\s+){{1,5}}(?:\w{{1,20}}\s+)?{_ORDERS}\b"
+        ),
     ),
-    ("set-aside-everything", LIKELY, r"(?i)\b(?:ignore|disregard|forget)\s+(?:everything|all|anything)\s+(?:that\s+)?(?:(?:you|i|we)\b|(?:was|were|is|has|had)\b|(?:above|before|previously|prior|so far)\b)"),
-    ("new-orders", LIKELY, r"(?i)\b(?:(?:your|the|these are your)\s+)?(?:new|updated|real|actual|revised)\s+(?:system\s+)?(?:instructions?|prompt|directives?|orders|objective|task)\s*(?:are|is|follows?)?\s*:"),
-    ("role-marker", LIKELY, r"(?i)(?:<\|(?:im_start|start_header_id|system|endoftext|eot_id)\|?>|\[/?INST\]|<</?SYS>>|<\s*/?\s*(?:system|assistant)(?:[_-](?:prompt|message|instructions?))?\s*>|#{2,}\s*(?:system|instruction)s?\s*(?:prompt|message)?\s*:?\s*(?:\n|$)|<\s*/?\s*(?:information|important|instructions?)\s*>)"),
-    ("to-the-model", LIKELY, r"(?i)\b(?:important|urgent|critical|mandatory)\s*(?:message|notice|note|instructions?)?\s*(?:(?:to|for)\s+(?:the\s+|you,?\s*(?:the\s+)?)?(?:ai|llm|language model|assistant|agent|chat\s?bot|bot|model))\b"),
-    ("to-the-model-by-name", POSSIBLE, r"(?i)\b(?:attention|dear|hello|hey|note to|instructions? (?:to|for)|message (?:to|for))\s+(?:the\s+|all\s+|any\s+)?(?:ai|llm|language model|ai (?:assistant|agent|model)|assistant|chat\s?bot)s?\b(?:\s+(?:reading|processing|handling|summari[sz]ing|reviewing)\b|\s*[,:!])"),
-    ("new-role", POSSIBLE, r"(?i)\b(?:you are now|from now on,? you (?:are|will|must)|you must now|act as if you (?:are|were|have)|pretend (?:that )?you (?:are|have)|you have been (?:re)?(?:programmed|assigned|instructed))\b"),
-    ("hide-from-user", LIKELY, r"(?i)\b(?:do not|don'?t|never|without)\s+(?:tell(?:ing)?|mention(?:ing)?|inform(?:ing)?|notify(?:ing)?|alert(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)|show(?:ing)?)\s+(?:this\s+|it\s+|anything\s+|that\s+)?(?:to\s+|about\s+this\s+to\s+)?(?:the\s+|your\s+)?(?:user|human|customer|operator|owner|principal)\b"),
-    ("before-anything-else", POSSIBLE, r"(?i)\bbefore (?:you (?:can )?(?:solve|answer|continue|proceed|do|complete|help|respond|start|begin)|(?:doing|answering|completing|proceeding))[^.\n]{0,60},?\s*(?:please\s+|first\s+|you (?:must|should|need to|have to)\s+)"),
-    ("reveal-prompt", POSSIBLE, r"(?i)\b(?:reveal|print|output|repeat|show|tell me|leak|send)\s+(?:me\s+)?(?:all\s+)?(?:of\s+)?(?:your|the)\s+(?:entire\s+|full\s+|complete\s+|hidden\s+|secret\s+|initial\s+|original\s+)?(?:system\s+prompt|system\s+message|initial\s+instructions|hidden\s+instructions)\b"),
-    ("set-aside-de", LIKELY, r"(?i)\b(?:ignorier(?:e|en)?|vergiss|vergessen|missachte|verwirf)\s+(?:sie\s+)?(?:bitte\s+)?(?:alle?\s+|sämtliche\s+|deine\s+|ihre\s+|die\s+|bisherigen\s+|vorherigen\s+|vorangegangenen\s+|obigen\s+|früheren\s+){1,4}(?:anweisung|instruktion|regel|vorgabe|befehl|anordnung)"),
-    ("set-aside-fr", LIKELY, r"(?i)\b(?:ignor(?:e|ez|er)|oubli(?:e|ez|er))\s+(?:toutes\s+|tous\s+|les\s+|tes\s+|vos\s+|ces\s+){1,3}(?:instructions|consignes|directives|règles|ordres)"),
-    ("set-aside-es", LIKELY, r"(?i)\b(?:ignor(?:a|e|ar|en)|olvid(?:a|e|ar|en))\s+(?:todas\s+|todos\s+|las\s+|los\s+|tus\s+|sus\s+|estas\s+|anteriores\s+){1,4}(?:instrucciones|indicaciones|órdenes|reglas|directrices)"),
-    ("set-aside-pt", LIKELY, r"(?i)\b(?:ignor(?:e|a|ar|em)|esqueç(?:a|am))\s+(?:todas\s+|todos\s+|as\s+|os\s+|suas\s+|tuas\s+|estas\s+){1,3}(?:instruções|orientações|ordens|regras|diretrizes)"),
-    ("set-aside-it", LIKELY, r"(?i)\b(?:ignora(?:re|te)?|dimentica(?:re|te)?)\s+(?:tutte\s+|tutti\s+|le\s+|gli\s+|i\s+|tue\s+|vostre\s+|precedenti\s+){1,4}(?:istruzioni|indicazioni|ordini|regole|direttive)"),
-    ("set-aside-nl", LIKELY, r"(?i)\b(?:negeer|vergeet)\s+(?:alle\s+|de\s+|je\s+|uw\s+|al\s+|eerdere\s+|vorige\s+|bovenstaande\s+){1,4}(?:instructies|aanwijzingen|opdrachten|regels)"),
-    ("set-aside-zh", LIKELY, r"(?:忽略|无视|忘记|忽視|無視)[^。\n]{0,8}(?:之前|以上|先前|前面|所有|上述)[^。\n]{0,8}(?:指令|指示|提示|规则|命令|要求|規則)"),
-    ("set-aside-ja", LIKELY, r"(?:以前|これまで|上記|前|すべて|全て)の[^。\n]{0,8}(?:指示|命令|ルール|プロンプト)[^。\n]{0,4}(?:を)?(?:無視|忘れ)"),
-    ("set-aside-ru", LIKELY, r"(?i)(?:игнорируй(?:те)?|забудь(?:те)?|проигнорируй(?:те)?)\s+(?:все\s+|всё\s+|эти\s+|свои\s+|предыдущие\s+|прежние\s+|вышеуказанные\s+){1,4}(?:инструкции|указания|команды|правила|приказы)"),
+    (
+        "set-aside-everything",
+        LIKELY,
+        r"(?i)\b(?:ignore|disregard|forget)\s+(?:everything|all|anything)\s+(?:that\s+)?(?:(?:you|i|we)\b|(?:was|were|is|has|had)\b|(?:above|before|previously|prior|so far)\b)",
+    ),
+    (
+        "new-orders",
+        LIKELY,
+        r"(?i)\b(?:(?:your|the|these are your)\s+)?(?:new|updated|real|actual|revised)\s+(?:system\s+)?(?:instructions?|prompt|directives?|orders|objective|task)\s*(?:are|is|follows?)?\s*:",
+    ),
+    (
+        "role-marker",
+        LIKELY,
+        r"(?i)(?:<\|(?:im_start|start_header_id|system|endoftext|eot_id)\|?>|\[/?INST\]|<</?SYS>>|<\s*/?\s*(?:system|assistant)(?:[_-](?:prompt|message|instructions?))?\s*>|#{2,}\s*(?:system|instruction)s?\s*(?:prompt|message)?\s*:?\s*(?:\n|$)|<\s*/?\s*(?:information|important|instructions?)\s*>)",
+    ),
+    (
+        "to-the-model",
+        LIKELY,
+        r"(?i)\b(?:important|urgent|critical|mandatory)\s*(?:message|notice|note|instructions?)?\s*(?:(?:to|for)\s+(?:the\s+|you,?\s*(?:the\s+)?)?(?:ai|llm|language model|assistant|agent|chat\s?bot|bot|model))\b",
+    ),
+    (
+        "to-the-model-by-name",
+        POSSIBLE,
+        r"(?i)\b(?:attention|dear|hello|hey|note to|instructions? (?:to|for)|message (?:to|for))\s+(?:the\s+|all\s+|any\s+)?(?:ai|llm|language model|ai (?:assistant|agent|model)|assistant|chat\s?bot)s?\b(?:\s+(?:reading|processing|handling|summari[sz]ing|reviewing)\b|\s*[,:!])",
+    ),
+    (
+        "new-role",
+        POSSIBLE,
+        r"(?i)\b(?:you are now|from now on,? you (?:are|will|must)|you must now|act as if you (?:are|were|have)|pretend (?:that )?you (?:are|have)|you have been (?:re)?(?:programmed|assigned|instructed))\b",
+    ),
+    (
+        "hide-from-user",
+        LIKELY,
+        r"(?i)\b(?:do not|don'?t|never|without)\s+(?:tell(?:ing)?|mention(?:ing)?|inform(?:ing)?|notify(?:ing)?|alert(?:ing)?|reveal(?:ing)?|disclos(?:e|ing)|show(?:ing)?)\s+(?:this\s+|it\s+|anything\s+|that\s+)?(?:to\s+|about\s+this\s+to\s+)?(?:the\s+|your\s+)?(?:user|human|customer|operator|owner|principal)\b",
+    ),
+    (
+        "before-anything-else",
+        POSSIBLE,
+        r"(?i)\bbefore (?:you (?:can )?(?:solve|answer|continue|proceed|do|complete|help|respond|start|begin)|(?:doing|answering|completing|proceeding))[^.\n]{0,60},?\s*(?:please\s+|first\s+|you (?:must|should|need to|have to)\s+)",
+    ),
+    (
+        "reveal-prompt",
+        POSSIBLE,
+        r"(?i)\b(?:reveal|print|output|repeat|show|tell me|leak|send)\s+(?:me\s+)?(?:all\s+)?(?:of\s+)?(?:your|the)\s+(?:entire\s+|full\s+|complete\s+|hidden\s+|secret\s+|initial\s+|original\s+)?(?:system\s+prompt|system\s+message|initial\s+instructions|hidden\s+instructions)\b",
+    ),
+    (
+        "set-aside-de",
+        LIKELY,
+        r"(?i)\b(?:ignorier(?:e|en)?|vergiss|vergessen|missachte|verwirf)\s+(?:sie\s+)?(?:bitte\s+)?(?:alle?\s+|sämtliche\s+|deine\s+|ihre\s+|die\s+|bisherigen\s+|vorherigen\s+|vorangegangenen\s+|obigen\s+|früheren\s+){1,4}(?:anweisung|instruktion|regel|vorgabe|befehl|anordnung)",
+    ),
+    (
+        "set-aside-fr",
+        LIKELY,
+        r"(?i)\b(?:ignor(?:e|ez|er)|oubli(?:e|ez|er))\s+(?:toutes\s+|tous\s+|les\s+|tes\s+|vos\s+|ces\s+){1,3}(?:instructions|consignes|directives|règles|ordres)",
+    ),
+    (
+        "set-aside-es",
+        LIKELY,
+        r"(?i)\b(?:ignor(?:a|e|ar|en)|olvid(?:a|e|ar|en))\s+(?:todas\s+|todos\s+|las\s+|los\s+|tus\s+|sus\s+|estas\s+|anteriores\s+){1,4}(?:instrucciones|indicaciones|órdenes|reglas|directrices)",
+    ),
+    (
+        "set-aside-pt",
+        LIKELY,
+        r"(?i)\b(?:ignor(?:e|a|ar|em)|esqueç(?:a|am))\s+(?:todas\s+|todos\s+|as\s+|os\s+|suas\s+|tuas\s+|estas\s+){1,3}(?:instruções|orientações|ordens|regras|diretrizes)",
+    ),
+    (
+        "set-aside-it",
+        LIKELY,
+        r"(?i)\b(?:ignora(?:re|te)?|dimentica(?:re|te)?)\s+(?:tutte\s+|tutti\s+|le\s+|gli\s+|i\s+|tue\s+|vostre\s+|precedenti\s+){1,4}(?:istruzioni|indicazioni|ordini|regole|direttive)",
+    ),
+    (
+        "set-aside-nl",
+        LIKELY,
+        r"(?i)\b(?:negeer|vergeet)\s+(?:alle\s+|de\s+|je\s+|uw\s+|al\s+|eerdere\s+|vorige\s+|bovenstaande\s+){1,4}(?:instructies|aanwijzingen|opdrachten|regels)",
+    ),
+    (
+        "set-aside-zh",
+        LIKELY,
+        r"(?:忽略|无视|忘记|忽視|無視)[^。\n]{0,8}(?:之前|以上|先前|前面|所有|上述)[^。\n]{0,8}(?:指令|指示|提示|规则|命令|要求|規則)",
+    ),
+    (
+        "set-aside-ja",
+        LIKELY,
+        r"(?:以前|これまで|上記|前|すべて|全て)の[^。\n]{0,8}(?:指示|命令|ルール|プロンプト)[^。\n]{0,4}(?:を)?(?:無視|忘れ)",
+    ),
+    (
+        "set-aside-ru",
+        LIKELY,
+        r"(?i)(?:игнорируй(?:те)?|забудь(?:те)?|проигнорируй(?:те)?)\s+(?:все\s+|всё\s+|эти\s+|свои\s+|предыдущие\s+|прежние\s+|вышеуказанные\s+){1,4}(?:инструкции|указания|команды|правила|приказы)",
+    ),
 )
 
 
 @cache
-def _compiled(regex: str) -> "re2._Regexp[str]":
+def _compiled(regex: str) -> Any:
     return re2.compile(regex)
 
 

@@ -1,1 +1,15 @@
-"""Cedar: the schema, the bundled policies, and the decision: facts -> Allow or Deny(reason)."""
+"""Cedar: the schema, the bundled policies, and the decision: facts -> Allow or Deny(reason).
+
+`questions.py` holds the closed list of what can be asked; `policies.py` validates, compiles and decides.
+The Cedar files in this folder are data: the shell reads them and hands them over as text.
+"""
+
+from interlock.policy.policies import Policies as Policies
+from interlock.policy.policies import Scope as Scope
+from interlock.policy.policies import Source as Source
+from interlock.policy.questions import CallModel as CallModel
+from interlock.policy.questions import CallTool as CallTool
+from interlock.policy.questions import PassOpaque as PassOpaque
+from interlock.policy.questions import Question as Question
+from interlock.policy.questions import ReadText as ReadText
+from interlock.policy.questions import ReleaseText as ReleaseText

@@ -1,0 +1,183 @@
+"""Validates Cedar policies, compiles them once, and answers questions. Fails closed in every direction."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+import cedarpy
+
+from interlock.model.decision import Allow, Decision, Deny
+from interlock.model.errors import PolicyError
+from interlock.policy.questions import CallModel, CallTool, PassOpaque, Question, ReadText, ReleaseText
+
+# Equal questions have equal answers, so they are kept; this bounds the memory, not the meaning.
+KEPT_ANSWERS = 10_000
+# Strings and comments first, so that a semicolon inside them ends no policy.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|/')
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One Cedar file: its name for error messages, and its text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a workload's manifest says, as policy sees it. A list that is None does not limit."""
+
+    models: tuple[str, ...] | None = None
+    tools: tuple[str, ...] | None = None
+    unsafe_tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    id: str
+    reason: str
+
+
+class Policies:
+    """A validated set of policies. Not for use by several threads at once.
+
+    Rules: policies that do not validate are never used; every policy has an @id of its own; an error during
+    evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; equal
+    questions get equal answers. It does NOT read files.
+    """
+
+    def __init__(self, schema: Source, sources: tuple[Source, ...], scopes: Mapping[str, Scope]) -> None:
+        """Raises: PolicyError with file and line."""
+        try:
+            self._schema = cedarpy.Schema.from_str(schema.text)
+        except ValueError as error:
+            raise PolicyError(str(error), where=schema.name, hint="correct the schema") from error
+        statements = [(source.name, line, text) for source in sources for line, text in _statements(source)]
+        self._policies = [_validated(self._schema, name, line, text) for name, line, text in statements]
+        _refuse_twice(self._policies, statements)
+        self._set = cedarpy.PolicySet.from_str("\n".join(text for _, _, text in statements))
+        self._scopes = scopes
+        self._entities: dict[str, cedarpy.Entities] = {}
+        self._answers: dict[Question, Decision] = {}
+        data = {name: [scope.models, scope.tools, scope.unsafe_tools] for name, scope in sorted(scopes.items())}
+        parts = [schema.text, *(source.text for source in sources), json.dumps(data)]
+        self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def decide(self, question: Question) -> Decision:
+        """Allow only if a policy permits it, none forbids it, and nothing went wrong."""
+        if (known := self._answers.get(question)) is not None:
+            return known
+        answer = self._evaluate(question)
+        if len(self._answers) >= KEPT_ANSWERS:
+            self._answers.clear()
+        self._answers[question] = answer
+        return answer
+
+    def _evaluate(self, question: Question) -> Decision:
+        request = _request(question)
+        try:
+            result = cedarpy.is_authorized(request, self._set, self._entity(question.workload), self._schema)
+        except ValueError as error:
+            return Deny(f"The question could not be put to the policies: {error}")
+        if errors := result.diagnostics.errors:
+            return Deny(f"A policy went wrong, which denies: {errors[0]}")
+        named = [self._policies[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
+        named.sort(key=lambda policy: policy.id)
+        ids = tuple(policy.id for policy in named)
+        if result.decision == cedarpy.Decision.Allow:
+            return Allow(ids)
+        return Deny(" ".join(policy.reason for policy in named) or "No policy permits it.", ids)
+
+    def _entity(self, workload: str) -> cedarpy.Entities:
+        if (known := self._entities.get(workload)) is not None:
+            return known
+        scope = self._scopes.get(workload, Scope())
+        entity = {
+            "uid": {"type": "Workload", "id": workload},
+            "parents": [],
+            "attrs": {
+                "limitsModels": scope.models is not None,
+                "models": [{"__entity": {"type": "Model", "id": name}} for name in scope.models or ()],
+                "limitsTools": scope.tools is not None,
+                "tools": [{"__entity": {"type": "Tool", "id": name}} for name in scope.tools or ()],
+                "unsafeTools": [{"__entity": {"type": "Tool", "id": name}} for name in scope.unsafe_tools],
+            },
+        }
+        entities = cedarpy.Entities.from_json_str(json.dumps([entity]), self._schema)
+        if len(self._entities) >= KEPT_ANSWERS:
+            self._entities.clear()
+        self._entities[workload] = entities
+        return entities
+
+
+def _request(question: Question) -> dict[str, Any]:
+    match question:
+        case CallModel(model=model):
+            action, resource, context = "callModel", ("Model", model), {}
+        case CallTool(tool=tool):
+            action, resource = "callTool", ("Tool", tool)
+            context = {
+                "sink": question.sink,
+                "origins": sorted(origin.value for origin in question.origins),
+                "tainted": question.tainted,
+                "offered": question.offered,
+                "understood": question.understood,
+            }
+        case ReadText(detector=detector, channel=channel):
+            action, resource, context = "readText", ("Detector", detector), {"channel": channel}
+        case ReleaseText(detector=detector):
+            action, resource, context = "releaseText", ("Detector", detector), {}
+        case PassOpaque(place=place, direction=direction):
+            action, resource, context = "passOpaque", ("Place", place), {"direction": direction}
+        case _:
+            assert_never(question)
+    return {
+        "principal": {"type": "Workload", "id": question.workload},
+        "action": {"type": "Action", "id": action},
+        "resource": {"type": resource[0], "id": resource[1]},
+        "context": context,
+    }
+
+
+def _statements(source: Source) -> Iterator[tuple[int, str]]:
+    """(line of its first word, text) of each policy in a file."""
+    line, begin, held = 1, 0, ""
+    for token in _TOKEN.findall(source.text):
+        if not begin and token.strip() and not token.startswith("//"):
+            begin = line
+        held += token
+        line += token.count("\n")
+        if token == ";":
+            yield begin, held
+            begin, held = 0, ""
+    if begin:
+        yield begin, held
+
+
+def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> _Policy:
+    where = f"{name}:{line}"
+    result = cedarpy.validate_policies(text, schema)
+    if not result.validation_passed:
+        said = "; ".join(error.error for error in result.errors)
+        raise PolicyError(f"the policy that begins here is not valid: {said}", where=where, hint="nothing was loaded")
+    (policy,) = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values()
+    annotations = policy.get("annotations", {})
+    if not annotations.get("id"):
+        raise PolicyError("the policy has no @id", where=where, hint='write @id("what-it-says") before it')
+    return _Policy(annotations["id"], annotations.get("reason") or annotations["id"])
+
+
+def _refuse_twice(policies: list[_Policy], statements: list[tuple[str, int, str]]) -> None:
+    seen: dict[str, str] = {}
+    for policy, (name, line, _) in zip(policies, statements, strict=True):
+        if policy.id in seen:
+            raise PolicyError(
+                f"two policies have the @id {policy.id!r}",
+                where=f"{name}:{line}",
+                hint=f"the other one is at {seen[policy.id]}",
+            )
+        seen[policy.id] = f"{name}:{line}"
