@@ -82,12 +82,13 @@ def _is_open(text: str, begin: int) -> bool:
     match = _compiled(_pem_regex()).match(text[begin : begin + PEM_HEADER])
     if match is None:
         return len(text) - begin < PEM_HEADER
-    body = begin + match.end()
+    body: int = begin + match.end()
     end = text.find("-----END", body, body + LONGEST_PEM)
     if end < 0:
         return len(text) - body < LONGEST_PEM
     after = end + len("-----END")
-    return text.find("-----", after) < 0 and len(text) - after < PEM_HEADER
+    closed = text.find("-----", after) >= 0
+    return not closed and len(text) - after < PEM_HEADER
 
 
 @cache
