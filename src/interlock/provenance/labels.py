@@ -20,44 +20,54 @@ HARMLESS = frozenset({"none", "read"})
 WHOLLY_SENSITIVE = frozenset({"execute", "delete", "credential", "admin", UNKNOWN})
 
 _READ = frozenset(
-    ["calculate", "check", "compare", "compute", "convert", "count", "describe", "estimate", "exists", "explain", "find", "get", "has", "info", "inspect", "is", "list", "load", "lookup", "peek", "preview", "query", "read", "retrieve", "search", "select", "show", "stat", "status", "summarize", "summarise", "tail", "think", "translate", "validate", "verify", "view", "whoami"]
+    "calculate check compare compute convert count describe estimate exists explain find get has info "
+    "inspect is list load lookup peek preview query read retrieve search select show stat status "
+    "summarize summarise tail think translate validate verify view whoami".split()
 )
 # In the order of the harm: the first class with a word in the name is the tool's.
 _CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "execute",
-        frozenset(["bash", "cmd", "command", "cypher", "eval", "exec", "execute", "python", "repl", "run", "script", "shell", "sql", "terminal"]),
+        frozenset("bash cmd command cypher eval exec execute python repl run script shell sql terminal".split()),
     ),
     (
         "money",
         frozenset(
-            ["buy", "charge", "checkout", "donate", "invest", "order", "pay", "payment", "payout", "purchase", "refund", "reimburse", "remit", "sell", "subscribe", "trade", "transaction", "transfer", "wire", "withdraw"]
+            "buy charge checkout donate invest order pay payment payout purchase refund reimburse remit "
+            "sell subscribe trade transaction transfer wire withdraw".split()
         ),
     ),
-    ("delete", frozenset(["delete", "destroy", "drop", "erase", "purge", "remove", "trash", "truncate", "unlink", "wipe"])),
-    ("credential", frozenset(["apikey", "credential", "credentials", "key", "login", "otp", "passphrase", "password", "secret", "token"])),
+    ("delete", frozenset("delete destroy drop erase purge remove trash truncate unlink wipe".split())),
+    ("credential", frozenset("apikey credential credentials key login otp passphrase password secret token".split())),
     (
         "admin",
         frozenset(
-            ["ban", "block", "deploy", "disable", "enable", "grant", "invite", "kick", "member", "members", "permission", "permissions", "policy", "restart", "revoke", "role", "roles", "scale", "share", "unshare", "webhook"]
+            "ban block deploy disable enable grant invite kick member members permission permissions "
+            "policy restart revoke role roles scale share unshare webhook".split()
         ),
     ),
-    ("publish", frozenset(["announce", "blog", "broadcast", "post", "publish", "release", "toot", "tweet"])),
+    ("publish", frozenset("announce blog broadcast post publish release toot tweet".split())),
     (
         "send",
-        frozenset(["call", "chat", "comment", "dm", "email", "forward", "mail", "message", "notify", "ping", "reply", "send", "sms", "submit", "text"]),
+        frozenset("call chat comment dm email forward mail message notify ping reply send sms submit text".split()),
     ),
-    ("fetch", frozenset(["browse", "crawl", "curl", "download", "fetch", "goto", "navigate", "open", "request", "scrape", "url", "visit"])),
+    ("fetch", frozenset("browse crawl curl download fetch goto navigate open request scrape url visit".split())),
     (
         "write",
         frozenset(
-            ["append", "archive", "assign", "book", "cancel", "close", "copy", "create", "edit", "insert", "label", "mark", "merge", "modify", "move", "new", "patch", "put", "rename", "reopen", "reschedule", "reserve", "resolve", "save", "schedule", "set", "store", "tag", "update", "upload", "upsert", "write"]
+            "append archive assign book cancel close copy create edit insert label mark merge modify move "
+            "new patch put rename reopen reschedule reserve resolve save schedule set store tag update "
+            "upload upsert write".split()
         ),
     ),
 )
 _NOUNS_OF_READS = frozenset({"sql", "shell", "command", "cypher", "script"})
 _RECIPIENT = frozenset(
-    ["account", "addr", "address", "attendee", "attendees", "bcc", "bic", "beneficiary", "cc", "channel", "chat", "collaborator", "counterparty", "creditor", "dest", "destination", "domain", "email", "emails", "endpoint", "host", "hostname", "href", "iban", "invitee", "invitees", "link", "location", "mailbox", "member", "number", "participant", "participants", "payee", "phone", "receiver", "recipient", "recipients", "remote", "room", "routing", "server", "swift", "target", "to", "uri", "url", "urls", "user", "username", "users", "wallet", "webhook"]
+    "account addr address attendee attendees bcc bic beneficiary cc channel chat collaborator "
+    "counterparty creditor dest destination domain email emails endpoint host hostname href iban invitee "
+    "invitees link location mailbox member number participant participants payee phone receiver recipient "
+    "recipients remote room routing server swift target to uri url urls user username users wallet "
+    "webhook".split()
 )
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
