@@ -1,0 +1,37 @@
+"""What the console is given to read from. It opens nothing itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from interlock.console.overview import Row
+from interlock.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class AuditStatus:
+    """Whether the audit log holds, as it was last verified; None: nobody has looked yet.
+
+    `problem` is one sentence when it does not hold. `checkpoint_us` is when the newest checkpoint was signed.
+    """
+
+    holds: bool | None
+    records: int = 0
+    checkpoint_us: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything a page reads. The calls come from worker threads, `refresh` from one at a time.
+
+    `refresh` brings the index over the audit log up to date; it is called before a page is made, so it must be
+    quick when there is nothing new. `now_us` is microseconds since 1970 UTC. `title` names the organisation.
+    What cannot be read raises an InterlockError; the page then says so and shows the rest.
+    """
+
+    store: Store
+    refresh: Callable[[], object]
+    coverage: Callable[[], tuple[Row, ...]]
+    audit_status: Callable[[], AuditStatus]
+    now_us: Callable[[], int]
+    title: str

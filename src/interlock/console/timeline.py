@@ -1,0 +1,257 @@
+"""A session as a page tells it: numbered steps, the one at which untrusted text came in, and why it was stopped.
+
+Pure: records in, what is shown out. Nothing here is invented; what a record does not say is not known.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
+from interlock.store import Stored
+
+_TRUST = tuple(Origin)
+
+
+class Outcome(Enum):
+    """What became of a step; the value is the style of its mark."""
+
+    ALLOWED = "allow"
+    BLOCKED = "block"
+    RECORDED = "note"
+    UNKNOWN = "unk"
+
+
+class Rail(Enum):
+    """What the conversation holds from this step on: the line down the page."""
+
+    CLEAN = ""
+    INTERNAL = "mix"
+    UNTRUSTED = "taint"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value was seen: its origin (None: not known), the tool that brought it, and the number of that step."""
+
+    origin: Origin | None
+    tool: str = ""
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One argument of a call: its masked value, and everywhere it was seen, most trusted first."""
+
+    name: str
+    shown: str
+    sources: tuple[Source, ...]
+
+    @property
+    def origin(self) -> Origin | None:
+        """The most trusted place that held it; None if no place is known."""
+        return self.sources[0].origin
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One numbered step. `at_us` is when its record was written; `kind` is a step's kind, `model` or `refused`.
+
+    `turns` marks the step with which untrusted text came in. `size` is in characters.
+    """
+
+    n: int
+    kind: str
+    at_us: int
+    outcome: Outcome
+    record: Stored
+    rail: Rail = Rail.CLEAN
+    turns: bool = False
+    origin: Origin | None = None
+    tool: str = ""
+    sink: str = ""
+    size: int = 0
+    model: str = ""
+    upstream: str = ""
+    status: int = 0
+    latency_us: int | None = None
+    tokens: int = 0
+    reason: str = ""
+    policies: tuple[str, ...] = ()
+    values: tuple[Value, ...] = ()
+    signals: tuple[Noted, ...] = ()
+
+    @property
+    def suspects(self) -> tuple[Value, ...]:
+        """The arguments that only untrusted text held."""
+        return tuple(value for value in self.values if value.origin is Origin.UNTRUSTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A whole session. `turn` is the step with which untrusted text came in, None if none did."""
+
+    id: str
+    workload: str
+    entries: tuple[Entry, ...]
+    records: tuple[Stored, ...]
+    first_us: int
+    last_us: int
+    turn: Entry | None = None
+    blocked: tuple[Entry, ...] = field(default=())
+
+    @property
+    def model_calls(self) -> int:
+        """How many requests of the session were recorded."""
+        return sum(entry.kind == "model" for entry in self.entries)
+
+    @property
+    def tool_calls(self) -> int:
+        """How many tool calls the model asked for."""
+        return sum(entry.kind == "call" for entry in self.entries)
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Every origin that a message or a value of the session has, most trusted first."""
+        seen = {entry.origin for entry in self.entries}
+        seen |= {source.origin for entry in self.entries for value in entry.values for source in value.sources}
+        return tuple(origin for origin in Origin if origin in seen)
+
+
+def timeline(session_id: str, records: Sequence[Stored]) -> Timeline:
+    """The session told from its records, which must be in the order of the log and at least one."""
+    answers = {stored.record.request: stored.record for stored in records if stored.record.kind is RecordKind.ANSWER}
+    entries: list[Entry] = []
+    brought: dict[str, list[Entry]] = {}
+    rail = Rail.CLEAN
+    for bare in _entries(records, answers):
+        turns = bare.origin is Origin.UNTRUSTED and rail is not Rail.UNTRUSTED
+        rail = _further(rail, bare.origin)
+        values = tuple(_placed(value, brought) for value in bare.values)
+        entry = replace(bare, n=len(entries) + 1, rail=rail, turns=turns, values=values)
+        if entry.kind == "tool_result":
+            brought.setdefault(entry.tool, []).append(entry)
+        entries.append(entry)
+    times = [stored.record.at_us for stored in records]
+    return Timeline(
+        id=session_id,
+        workload=next((stored.record.workload for stored in records if stored.record.workload), ""),
+        entries=tuple(entries),
+        records=tuple(records),
+        first_us=min(times),
+        last_us=max(times),
+        turn=next((entry for entry in entries if entry.turns), None),
+        blocked=tuple(entry for entry in entries if entry.outcome is Outcome.BLOCKED),
+    )
+
+
+def _entries(records: Iterable[Stored], answers: dict[str, Record]) -> Iterable[Entry]:
+    """Every step in order, not yet numbered: a request's messages, the call of the model, what it answered.
+
+    Where a step says why its record is blocked, the record adds nothing of its own.
+    """
+    for stored in records:
+        record = stored.record
+        for step in record.steps:
+            yield _step(stored, step)
+        match record.kind:
+            case RecordKind.REQUEST if not (_is_blocked(record) and _says_why(record)):
+                yield _model_call(stored, answers.get(record.request))
+            case RecordKind.REFUSAL:
+                yield _whole(stored, "refused")
+            case RecordKind.ANSWER if _is_blocked(record) and not _says_why(record):
+                yield _whole(stored, "output")
+            case _:
+                pass
+
+
+def _is_blocked(record: Record) -> bool:
+    return record.verdict is Verdict.BLOCKED
+
+
+def _says_why(record: Record) -> bool:
+    return any(step.verdict is Verdict.BLOCKED for step in record.steps)
+
+
+def _step(stored: Stored, step: Step) -> Entry:
+    judged = Outcome.ALLOWED if step.kind == "call" else Outcome.RECORDED
+    return Entry(
+        n=0,
+        kind=step.kind,
+        at_us=stored.record.at_us,
+        outcome=Outcome.BLOCKED if step.verdict is Verdict.BLOCKED else judged,
+        record=stored,
+        origin=step.origin,
+        tool=step.tool,
+        sink=step.sink,
+        size=step.size,
+        reason=step.reason,
+        policies=step.policies,
+        values=tuple(_value(argument) for argument in step.arguments),
+        signals=step.signals,
+    )
+
+
+def _model_call(stored: Stored, answer: Record | None) -> Entry:
+    """The request as a whole. Allowed and never answered is not known: under way, or cut off."""
+    record = stored.record
+    entry = replace(_whole(stored, "model"), outcome=Outcome.ALLOWED)
+    if _is_blocked(record):
+        return replace(entry, outcome=Outcome.BLOCKED)
+    if answer is None:
+        return replace(entry, outcome=Outcome.UNKNOWN)
+    return replace(
+        entry,
+        status=answer.status,
+        latency_us=answer.latency_us,
+        tokens=answer.tokens_in + answer.tokens_out,
+    )
+
+
+def _whole(stored: Stored, kind: str) -> Entry:
+    record = stored.record
+    return Entry(
+        n=0,
+        kind=kind,
+        at_us=record.at_us,
+        outcome=Outcome.BLOCKED,
+        record=stored,
+        model=record.model,
+        upstream=record.upstream,
+        status=record.status,
+        reason=record.reason,
+        policies=record.policies,
+    )
+
+
+def _value(argument: Argument) -> Value:
+    """Every origin with every tool that is named; `_placed` keeps the pairs that the session bears out."""
+    sources = [
+        Source(origin, tool)
+        for origin in sorted(set(argument.origins), key=_TRUST.index)
+        for tool in (argument.seen_in if origin in (Origin.INTERNAL, Origin.UNTRUSTED) else ()) or ("",)
+    ]
+    return Value(argument.name, argument.shown, tuple(sources) or (Source(None),))
+
+
+def _placed(value: Value, brought: dict[str, list[Entry]]) -> Value:
+    """The value with the number of the last earlier step that brought it, wherever one can be named.
+
+    A tool whose results all have another origin does not speak for this one; no origin is ever left out.
+    """
+    placed: list[Source] = []
+    for origin in dict.fromkeys(source.origin for source in value.sources):
+        found = []
+        for source in value.sources:
+            results = brought.get(source.tool, [])
+            steps = [entry.n for entry in results if entry.origin is origin]
+            if source.origin is origin and (steps or not results):
+                found.append(replace(source, step=steps[-1] if steps else None))
+        placed.extend(found or [Source(origin)])
+    return replace(value, sources=tuple(placed))
+
+
+def _further(rail: Rail, origin: Origin | None) -> Rail:
+    if origin is Origin.UNTRUSTED or rail is Rail.UNTRUSTED:
+        return Rail.UNTRUSTED
+    return Rail.INTERNAL if origin is Origin.INTERNAL else rail

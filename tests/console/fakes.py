@@ -1,0 +1,297 @@
+"""A store in memory with the contract of the real one, a clock that stands still, and one telling session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from interlock.console.overview import Mark, Row, State
+from interlock.console.sources import AuditStatus, Sources
+from interlock.model.asset import Scan
+from interlock.model.errors import StoreError
+from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
+from interlock.store import Key, Session, Stored, Usage
+
+NOW = 1_795_521_667_000_000  # 24 Nov 2026 12:01:07 UTC
+SECOND = 1_000_000
+
+
+@dataclass
+class MemoryStore:
+    """Implements `interlock.store.Store`. While `broken`, every read is a StoreError, as of a database that is gone."""
+
+    records: list[Stored] = field(default_factory=list)
+    scan: Scan | None = None
+    held: list[Key] = field(default_factory=list)
+    broken: bool = False
+    changes: int = 0
+
+    def _ready(self) -> None:
+        if self.broken:
+            raise StoreError("the database does not answer", where="memory", hint="start it again")
+
+    def save_scan(self, scan: Scan) -> None:
+        self._ready()
+        self.scan = scan
+        self.changes += 1
+
+    def last_scan(self) -> Scan | None:
+        self._ready()
+        return self.scan
+
+    def add_key(self, key: Key) -> None:
+        self._ready()
+        self.held.insert(0, key)
+        self.changes += 1
+
+    def keys(self) -> tuple[Key, ...]:
+        self._ready()
+        return tuple(self.held)
+
+    def revoke_key(self, key_id: str, at_us: int) -> bool:
+        self._ready()
+        for place, key in enumerate(self.held):
+            if key.id == key_id:
+                self.held[place] = replace(key, revoked_us=key.revoked_us or at_us)
+                return True
+        return False
+
+    def indexed(self, log: str) -> int:
+        self._ready()
+        return sum(stored.log == log for stored in self.records)
+
+    def index(self, records: Sequence[Stored]) -> None:
+        self._ready()
+        for stored in records:
+            if stored.n != self.indexed(stored.log):
+                raise StoreError(f"record {stored.n} does not follow")
+            self.records.append(stored)
+        self.changes += 1
+
+    def usage(self) -> tuple[Usage, ...]:
+        self._ready()
+        names = sorted({stored.record.workload for stored in self.records if stored.record.workload})
+        return tuple(self._usage(name) for name in names)
+
+    def _usage(self, workload: str) -> Usage:
+        records = [stored.record for stored in self.records if stored.record.workload == workload]
+        calls = [step for record in records for step in record.steps if step.kind == "call"]
+        return Usage(
+            workload=workload,
+            first_us=min(record.at_us for record in records),
+            last_us=max(record.at_us for record in records),
+            requests=sum(record.kind is RecordKind.REQUEST for record in records),
+            blocked=sum(step.verdict is Verdict.BLOCKED for record in records for step in record.steps),
+            models=tuple(sorted({record.model for record in records if record.model})),
+            tools=tuple(sorted({step.tool for step in calls})),
+        )
+
+    def sessions(
+        self, *, workload: str | None = None, blocked: bool | None = None, before: int | None = None, limit: int = 50
+    ) -> tuple[Session, ...]:
+        self._ready()
+        every = [self._session(name) for name in {s.record.session for s in self.records if s.record.session}]
+        found = [
+            each
+            for each in every
+            if (workload is None or each.workload == workload)
+            and (blocked is None or bool(each.blocked) == blocked)
+            and (before is None or each.last_us < before)
+        ]
+        return tuple(sorted(found, key=lambda each: each.last_us, reverse=True)[:limit])
+
+    def _session(self, name: str) -> Session:
+        records = [stored.record for stored in self.records if stored.record.session == name]
+        steps = [step for record in records for step in record.steps]
+        return Session(
+            id=name,
+            workload=records[0].workload,
+            model=records[0].model,
+            first_us=min(record.at_us for record in records),
+            last_us=max(record.at_us for record in records),
+            requests=sum(record.kind is RecordKind.REQUEST for record in records),
+            calls=sum(step.kind == "call" for step in steps),
+            blocked=sum(step.verdict is Verdict.BLOCKED for step in steps),
+            signals=sum(len(step.signals) for step in steps),
+        )
+
+    def session(self, session_id: str) -> tuple[Stored, ...]:
+        self._ready()
+        return tuple(stored for stored in self.records if stored.record.session == session_id)
+
+    def refused(self) -> int:
+        self._ready()
+        return sum(stored.record.kind is RecordKind.REFUSAL for stored in self.records)
+
+    def version(self) -> int:
+        self._ready()
+        return self.changes
+
+    def close(self) -> None:
+        pass
+
+    def log(self, *records: Record, log: str = "main") -> None:
+        """Add records at the end of a log, with leaf hashes that look like ones."""
+        for record in records:
+            n = self.indexed(log)
+            self.index([Stored(log, n, f"{n + 0xA11CE:064x}", record)])
+
+
+def exchange(
+    session: str,
+    request: str,
+    asked: Sequence[Step],
+    answered: Sequence[Step],
+    *,
+    at_us: int = NOW,
+    workload: str = "invoice-agent",
+    model: str = "gpt-5-mini",
+) -> tuple[Record, Record]:
+    """The two records of one exchange, a second apart."""
+    blocked = any(step.verdict is Verdict.BLOCKED for step in answered)
+    first = Record(
+        kind=RecordKind.REQUEST,
+        at_us=at_us,
+        request=request,
+        workload=workload,
+        credential="key-7Q2M",
+        session=session,
+        protocol="openai-chat",
+        route="/openai/v1/chat/completions",
+        upstream="openai",
+        model=model,
+        policy_hash="9f2c41d07be8",
+        steps=tuple(asked),
+        bytes_in=2100,
+    )
+    second = replace(
+        first,
+        kind=RecordKind.ANSWER,
+        at_us=at_us + SECOND,
+        steps=tuple(answered),
+        status=200,
+        latency_us=940_000,
+        tokens_in=1180,
+        tokens_out=61,
+        verdict=Verdict.BLOCKED if blocked else Verdict.ALLOWED,
+    )
+    return first, second
+
+
+def hijacked(session: str = "7f3a91c2d4e5", at_us: int = NOW, workload: str = "invoice-agent") -> tuple[Record, ...]:
+    """An agent reads an invoice that tells it to pay somebody else; the payment is blocked, the mail is not."""
+    system = Step("system", size=412, digest="d0", origin=Origin.SYSTEM)
+    user = Step("user", size=57, digest="d1", origin=Origin.USER)
+    read = Step(
+        "call",
+        tool="read_invoice",
+        sink="read",
+        call_id="c1",
+        policies=("read-own-data",),
+        arguments=(Argument("invoice_id", "INV-2041", (Origin.USER,)),),
+    )
+    invoice = Step(
+        "tool_result",
+        size=1893,
+        digest="d2",
+        tool="read_invoice",
+        call_id="c1",
+        origin=Origin.UNTRUSTED,
+        signals=(Noted("instruction-override", "addressed-to-the-model", 970),),
+    )
+    vendor = Step("tool_result", size=211, digest="d3", tool="vendor_record", call_id="c2", origin=Origin.INTERNAL)
+    lookup = Step(
+        "call",
+        tool="vendor_record",
+        sink="read",
+        call_id="c2",
+        policies=("read-own-data",),
+        arguments=(Argument("vendor", "Norland Parts", (Origin.USER, Origin.UNTRUSTED), ("read_invoice",)),),
+    )
+    pay = Step(
+        "call",
+        tool="send_payment",
+        sink="money",
+        call_id="c3",
+        verdict=Verdict.BLOCKED,
+        reason="The recipient came only from an untrusted tool result.",
+        policies=("recipient-from-trusted-origin",),
+        arguments=(
+            Argument("invoice_id", "INV-2041", (Origin.USER,)),
+            Argument("iban", "DE89 **** **** 3000", (Origin.UNTRUSTED,), ("read_invoice",)),
+            Argument("amount", "1,240.00", (Origin.INTERNAL,), ("vendor_record",)),
+            Argument("memo", "paid by agent", (Origin.MODEL,)),
+        ),
+    )
+    answer = Step("output", size=240, digest="d4", origin=Origin.MODEL)
+
+    def ask(number: int, asked: Sequence[Step], answered: Sequence[Step]) -> tuple[Record, Record]:
+        return exchange(
+            session, f"{session}-{number}", asked, answered, at_us=at_us + number * 2 * SECOND, workload=workload
+        )
+
+    return (
+        *ask(0, (system, user), (read,)),
+        *ask(1, (invoice,), (lookup,)),
+        *ask(2, (vendor,), (pay,)),
+        *ask(3, (), (answer,)),
+    )
+
+
+def quiet(session: str, at_us: int = NOW, workload: str = "support-copilot") -> tuple[Record, ...]:
+    """A question and an answer; nothing happens."""
+    user = Step("user", size=80, digest="q1", origin=Origin.USER)
+    return exchange(
+        session, session, (user,), (Step("output", size=300, origin=Origin.MODEL),), at_us=at_us, workload=workload
+    )
+
+
+def mark(state: State, text: str) -> Mark:
+    return Mark(state, text)
+
+
+YES, PART, NO, UNKNOWN, NONE = State.YES, State.PART, State.NO, State.UNKNOWN, State.NONE
+
+
+def row(name: str, states: Sequence[State], *, known: bool = True, about: str = "Agent, 3 tools") -> Row:
+    """A row whose marks are, in order: owner, scope, enforced, audited, clean."""
+    words = {
+        YES: ("Finance", "explicit", "enforced", "complete", "no high"),
+        PART: ("one of two", "tools only", "partly", "gaps", "1 medium"),
+        NO: ("none", "none", "not routed", "none", "2 high"),
+        UNKNOWN: ("not known",) * 5,
+        NONE: ("not needed",) * 5,
+    }
+    marks = [Mark(state, words[state][place]) for place, state in enumerate(states)]
+    return Row(name, about, known, name in ("invoice-agent", "support-copilot"), *marks)
+
+
+def rows() -> tuple[Row, ...]:
+    return (
+        row("invoice-agent", (YES, YES, YES, YES, YES)),
+        row("support-copilot", (YES, NO, YES, YES, YES), about="Assistant, 1 model"),
+        row("kb-search", (YES, YES, NO, NO, YES), about="Retrieval, 1 vector store"),
+        row("hr-screening", (NO, UNKNOWN, NO, NO, NO), about="Agent, 2 models"),
+        row("ci-release-notes", (NO, NO, YES, YES, UNKNOWN), known=False, about="Key only, no code found"),
+    )
+
+
+def sources(store: MemoryStore | None = None, shown: Sequence[Row] = (), status: AuditStatus | None = None) -> Sources:
+    """What a console reads, over a memory store."""
+    held = store if store is not None else MemoryStore()
+    return Sources(
+        store=held,
+        refresh=lambda: None,
+        coverage=lambda: tuple(shown),
+        audit_status=lambda: status or AuditStatus(holds=True, records=len(held.records), checkpoint_us=NOW),
+        now_us=lambda: NOW,
+        title="Halden Freight",
+    )
+
+
+def telling() -> Sources:
+    """A console with something to tell: a blocked session, two quiet ones, five workloads."""
+    store = MemoryStore()
+    store.log(*hijacked())
+    store.log(*quiet("b1946ac92492", NOW - 600 * SECOND))
+    store.log(*quiet("c157a79031e1", NOW - 4000 * SECOND, "invoice-agent"))
+    store.log(Record(RecordKind.REFUSAL, NOW, status=401, verdict=Verdict.BLOCKED, reason="unknown key"))
+    return sources(store, rows())
