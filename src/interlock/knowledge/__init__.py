@@ -4,11 +4,14 @@ Each fact keeps its `ref`: where it was seen. The files are part of the package 
 once, when first asked for, through `importlib.resources`; this is the only reading that a pure room does.
 """
 
+from interlock.knowledge.addresses import bare_url as bare_url
+from interlock.knowledge.addresses import host_of as host_of
 from interlock.knowledge.facts import Credential as Credential
 from interlock.knowledge.facts import Family as Family
 from interlock.knowledge.facts import Framework as Framework
 from interlock.knowledge.facts import Item as Item
 from interlock.knowledge.facts import Package as Package
+from interlock.knowledge.facts import Pattern as Pattern
 from interlock.knowledge.facts import Service as Service
 from interlock.knowledge.facts import Symbol as Symbol
 from interlock.knowledge.facts import Symbols as Symbols
@@ -18,6 +21,8 @@ from interlock.knowledge.facts import frameworks as frameworks
 from interlock.knowledge.facts import packages as packages
 from interlock.knowledge.facts import services as services
 from interlock.knowledge.facts import symbols as symbols
+from interlock.knowledge.launchers import Launch as Launch
+from interlock.knowledge.launchers import launched as launched
 from interlock.knowledge.matching import Hit as Hit
 from interlock.knowledge.matching import credential_service as credential_service
 from interlock.knowledge.matching import find_credentials as find_credentials

@@ -94,13 +94,31 @@ class Symbol(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-class Symbols(msgspec.Struct, frozen=True):
-    """All symbols; `aliases` are other names of a class, or classes with the same methods.
+class Pattern(msgspec.Struct, frozen=True):
+    """A naming rule of an SDK's classes: an RE2 expression for the whole dotted name; `args` as in `Symbol`.
 
-    `common_words` are top-level modules whose name a project may well use for its own code.
+    Several names of an argument are parted by `|`.
+    """
+
+    id: str
+    regex: str
+    form: str
+    kind: str
+    package: str
+    ref: str
+    service: str = ""
+    args: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+class Symbols(msgspec.Struct, frozen=True):
+    """All symbols, and rules for those that follow one; a symbol comes before a rule.
+
+    `aliases` are other names of a class, or classes with the same methods. `common_words` are top-level
+    modules whose name a project may well use for its own code.
     """
 
     entries: tuple[Symbol, ...]
+    patterns: tuple[Pattern, ...]
     aliases: Mapping[str, str]
     common_words: tuple[str, ...]
 

@@ -1,0 +1,275 @@
+"""Python source: clients, calls, models, agents, tools, prompts, embeddings, vector stores, MCP and credentials.
+
+One walk of the syntax tree gathers scopes and uses (`scopes`), names are resolved through imports, constants,
+configuration classes and environment defaults (`meaning`), SDK symbols come from the knowledge (`table`), and
+each kind of symbol says what it makes of a call (`kinds`, `sightings`). Nothing is imported or executed.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from functools import cache
+
+from interlock import knowledge
+from interlock.model.asset import AssetKind, Evidence, Fact, NotScanned, Observation, Site
+from interlock.model.meta import Example, Meta
+from interlock.sources import FileSource, Reading
+from interlock.sources.python_code import kinds, table
+from interlock.sources.python_code.examples import EXAMPLES
+from interlock.sources.python_code.meaning import Reader, keyword
+from interlock.sources.python_code.scopes import Imported, Module, Scope, Use, survey
+from interlock.sources.python_code.sightings import MODEL_NAME, Sightings
+
+ID = "python-code"
+# Modules that are English words: only an import of them is a mark.
+WORDS = frozenset({
+    "agents", "agno", "azure", "boto3", "camel", "cohere", "google", "guardrails", "haystack", "instructor", "mcp",
+    "replicate", "strands", "together", "transformers", "crewai", "dspy", "vllm", "ollama", "groq", "datasets", "mem0",
+})  # fmt: skip
+# Other signs of AI: calls on clients made elsewhere, tool schemas, AWS services, how model families begin.
+SIGNS = (
+    b"completions.", b"messages.create", b"responses.create", b"embeddings.create", b"generate_content",
+    b"input_schema", b"inputSchema", b'"type": "function"', b"'type': 'function'", b"bedrock", b"sagemaker-runtime", b"genai", b"@mcp.",
+    b"generativeai", b"vertexai", b"google.adk", b"azure.ai.", b"gpt-", b"claude-", b"gemini-", b"text-embedding-",
+    b"deepseek-", b"mistral-", b"llama-", b"llama3", b"command-r", b"grok-", b"qwen",
+)  # fmt: skip
+SERVICE_CATEGORIES = frozenset({"llm_api", "gateway", "embedding"})
+
+
+def wants(path: str) -> bool:
+    """Python source, not stubs."""
+    return path.endswith((".py", ".pyw"))
+
+
+@cache
+def _marks() -> tuple[bytes, ...]:
+    marks = set(SIGNS)
+    for symbol in knowledge.symbols().entries:
+        if symbol.lang == "python":
+            top = symbol.symbol.partition(".")[0].partition("#")[0]
+            marks |= {f"from {top}".encode(), f"import {top}".encode()} if top in WORDS else {top.encode()}
+    for service in knowledge.services().values():
+        marks |= {name.encode() for name in service.env if knowledge.credential_service(name)}
+        if service.category in SERVICE_CATEGORIES:
+            marks |= {host.encode() for host in service.api_hosts}
+    for credential in knowledge.credentials():
+        marks |= {prefix.encode() for prefix in credential.prefix if len(prefix) >= MIN_PREFIX_CHARS}
+    return tuple(sorted(marks))
+
+
+MIN_PREFIX_CHARS = 4  # `sk-` is in `task-runner`; the longer prefixes of the same services are there too
+
+
+def read(path: str, data: bytes) -> Reading:
+    """What one Python file shows. A file that is not valid Python is still searched for credentials."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # one character a byte, so that lines stay what they are
+    literals = tuple(_literals(path, text))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the scanned code's style
+            tree = ast.parse(data)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return literals, (NotScanned(path, f"not valid Python: {_reason(error)}"),)
+    return (*literals, *observe(path, tree)), ()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.msg} (line {error.lineno})" if error.lineno else str(error.msg)
+    if isinstance(error, RecursionError | MemoryError):
+        return "nested too deeply"
+    return str(error)
+
+
+def _literals(path: str, text: str) -> list[Observation]:
+    found = []
+    for hit in knowledge.find_credentials(text):
+        line = text.count("\n", 0, hit.start) + 1
+        facts: dict[str, Fact] = {"literal": True, "format": hit.credential.id, "service": hit.credential.service}
+        site = Site(path, line)
+        found.append(Observation(AssetKind.CREDENTIAL, hit.credential.name, site, Evidence.USED, ID, facts))
+    return found
+
+
+def observe(path: str, tree: ast.Module) -> tuple[Observation, ...]:
+    """What a syntax tree shows, by kind, name and line."""
+    module = survey(tree)
+    see = Sightings(path, Reader(module), ID)
+    decorators = {id(d) for use in module.uses for d in getattr(use.node, "decorator_list", ())}
+    for use in module.uses:
+        match use.node:
+            case ast.Call() if id(use.node) not in decorators:
+                _call(see, use)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                _function(see, use)
+            case ast.ClassDef():
+                _class(see, module, use)
+            case ast.Dict():
+                if name := see.schema_name(use.node, use.scope):
+                    see.add(AssetKind.TOOL, name, use.node.lineno, Evidence.DECLARED)
+            case ast.Subscript():
+                _environment(see, use.node, use.scope)
+    for named in module.named:
+        if MODEL_NAME.search(named.name):
+            see.models(named.value, named.scope, sure=False)
+    for use in module.uses:
+        if isinstance(use.node, ast.Constant):
+            _address(see, use.node)
+    _imports(see, module.imports)
+    return tuple(see.seen[key] for key in sorted(see.seen, key=lambda k: (k[0].value, *k[1:])))
+
+
+def _call(see: Sightings, use: Use) -> None:
+    node = use.node
+    assert isinstance(node, ast.Call)
+    _environment(see, node, use.scope)
+    _option(see, node, use.scope)
+    dotted = see.reader.dotted(node.func, use.scope)
+    sdk = table.find(dotted) if dotted else None
+    if sdk is None and (made := see.reader.dotted(node, use.scope)) in AWS_RUNTIMES:
+        sdk = table.Sdk("llm_client", "factory", f"boto3.{made[:-2]}", "boto3", "aws_bedrock", {})
+    if sdk is None and (dotted is None or dotted.startswith(".") or not _sdk_module(dotted)):
+        sdk = table.by_path(_steps(node.func))
+        if sdk and not _fits(sdk, node):
+            return
+    if sdk is not None:
+        kinds.call(see, sdk, use)
+
+
+AWS_RUNTIMES = frozenset({"bedrock-runtime()", "bedrock-agent-runtime()", "bedrock-agentcore()"})
+
+
+def _sdk_module(dotted: str) -> str | None:
+    """The longest known module that `dotted` is, or is in."""
+    while dotted and dotted not in _sdk_modules():
+        dotted = dotted.rpartition(".")[0]
+    return dotted or None
+
+
+@cache
+def _sdk_modules() -> Mapping[str, str]:
+    """Known modules and the package that brings them; the package of the same name goes first."""
+    packages = sorted(knowledge.packages().values(), key=lambda p: (p.name.replace("-", "_") != p.imports[0], p.name))
+    modules: dict[str, str] = {}
+    for package in packages:
+        for name in package.imports:
+            modules.setdefault(name, package.name)
+    return modules
+
+
+def _steps(node: ast.expr) -> list[str]:
+    """The names of an attribute chain, from its receiver on."""
+    steps: list[str] = []
+    while isinstance(node, ast.Attribute):
+        steps.append(node.attr)
+        node = node.value
+    return [node.id if isinstance(node, ast.Name) else "", *reversed(steps)]
+
+
+def _fits(sdk: table.Sdk, node: ast.Call) -> bool:
+    """Whether a call on something unknown has a model and an input as the SDK's own would."""
+    given = {k.arg for k in node.keywords}
+    wanted = {sdk.args.get(role) for role in ("prompt", "input", "system_prompt")} - {None}
+    return None in given or (sdk.args.get("model") in given and bool(wanted & given))
+
+
+def _function(see: Sightings, use: Use) -> None:
+    node = use.node
+    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    for decorator in node.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        dotted = see.reader.dotted(called, use.scope)
+        sdk = table.find(dotted) if dotted else None
+        if sdk is None and (dotted is None or dotted.startswith(".")) and _steps(called)[-2:] in MCP_DECORATORS:
+            sdk = table.find(f"mcp.server.mcpserver.MCPServer().{_steps(called)[-1]}")
+        if sdk is not None:
+            kinds.decorated(see, sdk, decorator, node, use.scope)
+
+
+# `from .server import mcp`: the server is made in another file, under the name that every guide gives it.
+MCP_DECORATORS = (["mcp", "tool"], ["mcp", "prompt"])
+
+
+def _class(see: Sightings, module: Module, use: Use) -> None:
+    node = use.node
+    assert isinstance(node, ast.ClassDef)
+    body = module.inner(node)
+    for base in node.bases:
+        dotted = see.reader.dotted(base, use.scope)
+        if dotted and dotted.rpartition(".")[2] == "BaseSettings" and body:
+            _settings(see, body)
+        elif dotted and (sdk := table.find(dotted)):
+            kinds.subclass(see, sdk, node, body)
+
+
+def _settings(see: Sightings, body: Scope) -> None:
+    """Fields of a pydantic settings class are environment variables by their upper-case names."""
+    assert isinstance(body.node, ast.ClassDef)
+    for statement in body.node.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            _credential(see, statement.target.id.upper(), statement.lineno)
+
+
+def _environment(see: Sightings, node: ast.Call | ast.Subscript, scope: Scope) -> None:
+    """Note a read of a known credential's variable, by whatever function, and a model in a default."""
+    name = node.slice if isinstance(node, ast.Subscript) else next(iter(node.args), None)
+    for value in see.reader.texts(name, scope) if isinstance(name, ast.Constant | ast.Name | ast.Attribute) else ():
+        _credential(see, value.text, node.lineno)
+        if isinstance(node, ast.Call) and MODEL_NAME.search(value.text) and see.reader.env_read(node, scope):
+            default = node.args[1] if len(node.args) > 1 else keyword(node, "default")
+            see.models(default, scope, sure=False)
+
+
+def _credential(see: Sightings, name: str, line: int) -> None:
+    if service := knowledge.credential_service(name):
+        see.add(AssetKind.CREDENTIAL, name, line, facts={"service": service, "env": True})
+
+
+def _option(see: Sightings, node: ast.Call, scope: Scope) -> None:
+    """`add_argument("--model", default="gpt-4o")`."""
+    for argument in node.args:
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value.startswith("-"):
+            if MODEL_NAME.search(argument.value.lstrip("-")):
+                see.models(keyword(node, "default"), scope, sure=False)
+            return
+
+
+ADDRESS = re.compile(r"https?://[^/\s\"'?#]+")
+
+
+def _address(see: Sightings, node: ast.Constant) -> None:
+    """The address of an AI service that no client above was given: a call without an SDK."""
+    if not isinstance(node.value, str) or node.lineno in see.addresses:
+        return
+    if (match := ADDRESS.match(node.value)) is None:
+        return
+    host = knowledge.host_of(match[0])
+    service = knowledge.service_at(host)
+    if service and service.category in SERVICE_CATEGORIES and any(host.endswith(h) for h in service.api_hosts):
+        facts = {"service": service.id, "role": "address", "endpoint": knowledge.bare_url(node.value)}
+        see.add(AssetKind.LLM, host, node.lineno, facts=facts)
+
+
+def _imports(see: Sightings, imports: list[Imported]) -> None:
+    """What is imported is evidence of a dependency, but declares none."""
+    for imported in imports:
+        if module := _sdk_module(imported.dotted):
+            see.add(AssetKind.DEPENDENCY, _sdk_modules()[module], imported.line, Evidence.IMPORTED)
+
+
+SOURCE = FileSource(
+    meta=Meta(
+        id=ID,
+        title="Python source",
+        why="Most AI workloads are written in Python; the code is what really runs, whatever a diagram says.",
+        since="0.1.0",
+    ),
+    wants=wants,
+    marks=_marks(),
+    read=read,
+    examples=EXAMPLES,
+)
