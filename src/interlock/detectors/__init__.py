@@ -5,32 +5,11 @@ expressions without one of which it cannot have anything to say, one pure functi
 make, and three to six examples. `Engine` runs all of them in one pass.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from interlock.catalog import load
-from interlock.model.event import Channel, Signal
-from interlock.model.meta import Example, Meta
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """An entry of this room.
-
-    `marks` are RE2 expressions: a text that matches none of them has no signal, so `detect` is not called.
-    `reach` is the longest match in characters. `pending` gives, for a text that may go on, the smallest index
-    at which a match could have begun that the end cuts off (the text's length if there is none): a stream
-    releases nothing from there on, nor looks back further than `reach`. Examples give (channel, text) and
-    expect the flagged pieces.
-    """
-
-    meta: Meta
-    channels: frozenset[Channel]
-    marks: tuple[str, ...]
-    detect: Callable[[str], tuple[Signal, ...]]
-    reach: int
-    pending: Callable[[str], int]
-    examples: tuple[Example[tuple[Channel, str], tuple[str, ...]], ...]
+from interlock.detectors._engine import Engine as Engine
+from interlock.detectors._entry import Detector as Detector
 
 
 def detectors() -> Mapping[str, Detector]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import re2
 
-from interlock.detectors import Detector
+from interlock.detectors._entry import Detector
 from interlock.model.errors import CatalogError
 from interlock.model.event import Channel, Signal
 from interlock.model.meta import Maturity

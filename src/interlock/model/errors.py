@@ -27,9 +27,13 @@ class InterlockError(Exception):
         self.where = where
         self.hint = hint
 
+    @property
+    def brief(self) -> str:
+        """Where and what, on one line."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\n  {self.hint}" if self.hint else text
+        return f"{self.brief}\n  {self.hint}" if self.hint else self.brief
 
 
 class UsageError(InterlockError):

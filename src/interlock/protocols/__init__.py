@@ -13,6 +13,8 @@ from typing import Any, Protocol, TypeAlias
 from interlock.catalog import load
 from interlock.model.event import Event, Opaque, Path
 from interlock.model.meta import Example, Meta
+from interlock.protocols._json import decode as decode
+from interlock.protocols._json import texts as texts
 
 Document: TypeAlias = dict[str, Any]
 

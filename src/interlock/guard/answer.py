@@ -1,0 +1,133 @@
+"""What becomes of an answer: which pieces of text are replaced, which tool calls are taken out, and why."""
+
+from dataclasses import dataclass
+
+from interlock.guard.inspect import Inspected, noted, place_name
+from interlock.guard.rules import Call, Rules
+from interlock.model.decision import Allow, Deny
+from interlock.model.errors import ProtocolError
+from interlock.model.event import Channel, Opaque, Signal, Span, ToolCall
+from interlock.model.record import Step, Verdict
+from interlock.policy import CallTool, PassOpaque, ReleaseText
+from interlock.protocols import decode, texts
+from interlock.provenance import judge
+from interlock.provenance.labels import HARMLESS
+
+LEAK = "An argument holds what a detector took for a secret."
+
+
+@dataclass(frozen=True, slots=True)
+class CallVerdict:
+    """What was decided of one tool call. `risky`: it is allowed and can cause something."""
+
+    step: Step
+    allowed: bool
+    risky: bool
+
+
+class AnswerJudge:
+    """Decides on the pieces of one answer, by the rules, for one inspected request."""
+
+    def __init__(self, call: Call, request: Inspected, rules: Rules) -> None:
+        self._workload = call.principal.workload
+        self._request = request
+        self._rules = rules
+
+    def call(self, event: ToolCall) -> CallVerdict:
+        """Whether this tool call may reach the workload."""
+        labels = self._request.labels(event.name, self._rules)
+        arguments = _object(event.arguments)
+        judged = judge(arguments, labels, self._request.conversation)
+        found = self._scan_arguments(event, arguments)
+        decision = self._rules.policies.decide(
+            CallTool(
+                self._workload,
+                event.name,
+                judged.sink,
+                judged.origins,
+                self._request.conversation.tainted,
+                event.name in self._request.offered,
+                judged.understood,
+            )
+        )
+        if isinstance(decision, Allow) and any(self._withheld(signal) for signal in found):
+            decision = Deny(LEAK)
+        allowed = isinstance(decision, Allow)
+        step = Step(
+            kind="call",
+            size=len(event.arguments),
+            digest=self._rules.digest(event.arguments),
+            tool=event.name,
+            call_id=event.call_id,
+            sink=judged.sink,
+            verdict=Verdict.ALLOWED if allowed else Verdict.BLOCKED,
+            reason="" if isinstance(decision, Allow) else decision.reason,
+            policies=decision.policies,
+            arguments=judged.arguments,
+            signals=noted(found),
+        )
+        return CallVerdict(step, allowed, allowed and judged.sink not in HARMLESS)
+
+    def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
+        """The signals whose pieces of text may not go out as they are."""
+        return tuple(signal for signal in found if self._withheld(signal))
+
+    def opaque(self, event: Opaque) -> Deny | None:
+        """Why something that the adapter does not understand may not pass, or None."""
+        decision = self._rules.policies.decide(PassOpaque(self._workload, place_name(event.path), "answer"))
+        return decision if isinstance(decision, Deny) else None
+
+    def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
+        """The log's entry for a text that goes out."""
+        blocked = bool(self.withheld(found))
+        return Step(
+            kind=Channel.OUTPUT.value,
+            size=size,
+            digest=digest,
+            verdict=Verdict.BLOCKED if blocked else Verdict.ALLOWED,
+            reason="A piece was replaced." if blocked else "",
+            signals=noted(found),
+        )
+
+    def _withheld(self, signal: Signal) -> bool:
+        decision = self._rules.policies.decide(ReleaseText(self._workload, signal.detector))
+        return not isinstance(decision, Allow)
+
+    def _scan_arguments(self, event: ToolCall, arguments: object) -> tuple[Signal, ...]:
+        said = [event.arguments] if arguments is None else [text for _, text in texts(arguments, ())]
+        scan = self._rules.engine.scan
+        return tuple(signal for text in said for signal in scan(text, Channel.OUTPUT))
+
+
+def notice(refused: list[str]) -> str:
+    """What the workload is told in place of calls that were taken out: that, and no more."""
+    names = ", ".join(dict.fromkeys(refused))
+    return f"[interlock] Not permitted: {names}."
+
+
+def marker(signal: Signal) -> str:
+    """What stands in a text in place of a piece that was taken out."""
+    return f"[removed by interlock: {signal.detector}]"
+
+
+def replaced(text: str, start: int, removals: list[tuple[Span, str]]) -> str:
+    """`text`, which begins at `start` of the whole, without `removals`; a marker stands where one begins.
+
+    `removals` are in the coordinates of the whole, in order; overlapping ones count as one.
+    """
+    out, at, end = "", start, start + len(text)
+    for span, mark in removals:
+        if span.end <= at or span.start >= end:
+            continue
+        if span.start >= at:
+            out += text[at - start : span.start - start] + mark
+        at = min(span.end, end)
+    return out + text[at - start :]
+
+
+def _object(arguments: str) -> object:
+    """The arguments as a JSON object, or None if they are none, or could be read in two ways."""
+    try:
+        return decode(arguments.encode("utf-8", "surrogatepass") if arguments.strip() else b"{}")
+    except ProtocolError:
+        return None

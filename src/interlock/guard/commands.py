@@ -1,0 +1,64 @@
+"""What the guard asks of the gateway, and what it is told. The whole conversation between pure and shell."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from interlock.model.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Append `record` to the audit log; if `durable`, go on only when it is on the disk. Replied with None."""
+
+    record: Record
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Send `body` to the upstream. Replied with `Head`."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """More of the answer: replied with the next bytes of a streamed one, the whole of another, or None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Begin a streamed answer to the client. Replied with None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Send these bytes of a streamed answer. Replied with None once the client can take more."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The whole answer to the client. Replied with None; nothing may follow."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The upstream's answer has begun."""
+
+    status: int
+    streamed: bool
+
+
+Command: TypeAlias = Note | Forward | Read | Begin | Emit | Reply
+Told: TypeAlias = Head | bytes | None
+Exchange: TypeAlias = Generator[Command, Told, None]
+
+
+class ClientGoneError(Exception):
+    """Thrown into an exchange whose client has closed the connection."""

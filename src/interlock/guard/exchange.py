@@ -1,0 +1,234 @@
+"""One exchange: from a request's bytes to the last byte of its answer. A generator that does no I/O.
+
+The order is the promise: nothing goes to the model before the request was read in full, decided and
+noted; nothing goes to the client before it was decided; an allowed call that can cause something goes out
+only after its record is durable; and every way out of here leaves a record.
+"""
+
+from dataclasses import dataclass, replace
+
+from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
+from interlock.guard.inspect import Inspected, inspect, place_name
+from interlock.guard.rules import Call, Rules
+from interlock.guard.stream import Ending, StreamGuard
+from interlock.model.decision import Deny
+from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
+from interlock.model.event import Channel, Opaque, Path, Text, ToolCall
+from interlock.model.record import Record, RecordKind, Step, Verdict
+from interlock.policy import CallModel, PassOpaque, ReadText
+from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage
+
+OK = 200
+CLIENT_ERROR = 400
+# What the client is told; the reason is in the log.
+NOT_PERMITTED = "interlock: this request is not permitted."
+CUT = "interlock: the model's server ended its answer before it was complete."
+UPSTREAM_FAULT = 502
+GONE = "The client closed the connection before the end."
+# nginx's number for a client that closed the connection; it is only ever in the log.
+CLIENT_GONE = 499
+
+
+@dataclass(slots=True)
+class _Log:
+    """Makes the records of one exchange."""
+
+    call: Call
+    rules: Rules
+    model: str = ""
+    session: str = ""
+    bytes_in: int = 0
+    answered: bool = False
+
+    def record(self, kind: RecordKind, status: int, **fields: object) -> Record:
+        now = self.rules.now_us()
+        call = self.call
+        base = Record(
+            kind=kind,
+            at_us=now,
+            request=call.request,
+            workload=call.principal.workload,
+            credential=call.principal.credential,
+            session=self.session,
+            protocol=call.protocol,
+            route=call.route,
+            upstream=call.upstream,
+            model=self.model,
+            status=status,
+            policy_hash=self.rules.policies.hash,
+            bytes_in=self.bytes_in,
+            latency_us=max(0, now - call.began_us),
+        )
+        return replace(base, **fields) if fields else base  # type: ignore[arg-type]
+
+    def refusal(self, status: int, reason: str) -> Record:
+        return self.record(RecordKind.REFUSAL, status, verdict=Verdict.BLOCKED, reason=reason)
+
+    def answer(self, status: int, steps: tuple[Step, ...], usage: Usage, size: int, reason: str = "") -> Record:
+        self.answered = True
+        blocked = bool(reason) or any(step.verdict is Verdict.BLOCKED for step in steps)
+        return self.record(
+            RecordKind.ANSWER,
+            status,
+            verdict=Verdict.BLOCKED if blocked else Verdict.ALLOWED,
+            reason=reason,
+            steps=steps,
+            bytes_out=size,
+            tokens_in=usage.tokens_in,
+            tokens_out=usage.tokens_out,
+        )
+
+
+def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchange:
+    """Run one exchange. The gateway performs each command and sends back what `commands.py` says.
+
+    It may throw UpstreamError at `Forward` and `Read`, and ClientGoneError anywhere; both end with a record.
+    """
+    log = _Log(call, rules, bytes_in=len(body))
+    try:
+        request = adapter.request(body)
+    except ProtocolError as error:
+        yield Note(log.refusal(error.status, error.brief))
+        yield Reply(error.status, adapter.error(error.status, "invalid_request", f"interlock: {error.brief}"))
+        return
+    log.model = request.model
+    inspected = inspect(request.events, call.principal.workload, call.request, rules)
+    log.session = inspected.session
+    status, denied, told = _decide(request, inspected, call, rules)
+    verdict = Verdict.BLOCKED if denied else Verdict.ALLOWED
+    fields = {"steps": inspected.steps, "verdict": verdict}
+    if denied:
+        fields |= {"reason": denied.reason, "policies": denied.policies}
+        yield Note(log.record(RecordKind.REQUEST, status, **fields))
+        yield Reply(status, adapter.error(status, "not_permitted", told))
+        return
+    yield Note(log.record(RecordKind.REQUEST, 0, **fields))
+    judge = AnswerJudge(call, inspected, rules)
+    try:
+        head = yield Forward(request.raw)
+        assert isinstance(head, Head)
+        if head.status != OK:
+            yield from _pass_error(adapter, head.status, judge, log, rules)
+        elif head.streamed:
+            yield from _stream(adapter, judge, log, rules)
+        else:
+            yield from _whole(adapter, judge, log, rules)
+    except ClientGoneError:
+        if not log.answered:
+            yield Note(log.answer(CLIENT_GONE, (), Usage(), 0, GONE))
+    except (UpstreamError, ProtocolError) as error:
+        status = error.status if isinstance(error, UpstreamError) else UPSTREAM_FAULT
+        yield Note(log.answer(status, (), Usage(), 0, error.brief))
+        yield Reply(status, adapter.error(status, "upstream_error", _told(error)))
+
+
+def _told(error: InterlockError) -> str:
+    return f"interlock: the model's server did not give a usable answer: {error.what}."
+
+
+def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) -> tuple[int, Deny | None, str]:
+    """(HTTP status, why not, what the client is told): the first reason in the order of the questions."""
+    workload = call.principal.workload
+    decide = rules.policies.decide
+    for event in inspected.opaque:
+        if isinstance(denied := decide(PassOpaque(workload, place_name(event.path), "request")), Deny):
+            told = f"interlock: {place_name(event.path)} is not understood, so it is not let through."
+            return 400, Deny(f"{place_name(event.path)} is not understood. {denied.reason}", denied.policies), told
+    if isinstance(denied := decide(CallModel(workload, request.model)), Deny):
+        return 403, denied, NOT_PERMITTED
+    for detector, channel in inspected.signals:
+        if isinstance(denied := decide(ReadText(workload, detector, channel)), Deny):
+            return 403, denied, NOT_PERMITTED
+    return OK, None, ""
+
+
+def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+    body = yield Read()
+    assert isinstance(body, bytes)
+    answer = adapter.answer(body)
+    steps: list[Step] = []
+    texts: dict[Path, str] = {}
+    verdicts: dict[Path, CallVerdict] = {}
+    for event in answer.events:
+        if isinstance(event, ToolCall):
+            verdicts[event.path] = judge.call(event)
+        elif isinstance(event, Opaque):
+            _refuse_opaque(event, judge, rules)
+        elif isinstance(event, Text):
+            found = rules.engine.scan(event.text, Channel.OUTPUT)
+            steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
+            if withheld := judge.withheld(found):
+                texts[event.path] = replaced(event.text, 0, [(signal.span, marker(signal)) for signal in withheld])
+    steps += [verdict.step for verdict in verdicts.values()]
+    out = _edited(adapter, answer, texts, verdicts)
+    risky = any(verdict.risky for verdict in verdicts.values())
+    yield Note(log.answer(OK, tuple(steps), answer.usage, len(out)), durable=risky)
+    yield Reply(OK, out)
+
+
+def _edited(adapter: Adapter, answer: Answer, texts: dict[Path, str], verdicts: dict[Path, CallVerdict]) -> bytes:
+    refused = frozenset(path for path, verdict in verdicts.items() if not verdict.allowed)
+    if not texts and not refused:
+        return answer.raw
+    said = notice([verdicts[path].step.tool for path in verdicts if path in refused])
+    return adapter.edit_answer(answer, AnswerEdit(texts, refused, said))
+
+
+def _refuse_opaque(event: Opaque, judge: AnswerJudge, rules: Rules) -> None:
+    denied = judge.opaque(event)
+    if denied or judge.withheld(rules.engine.scan(event.text, Channel.OUTPUT)):
+        reason = denied.reason if denied else "It holds what a detector took for a secret."
+        raise ProtocolError(f"{place_name(event.path)} of the answer is not understood: {reason}", status=502)
+
+
+def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+    reader, guard = adapter.reader(), StreamGuard(adapter, judge, rules)
+    sent, usage, complete, fault = 0, Usage(), False, ""
+    yield Begin()
+    try:
+        while not complete and (data := (yield Read())) is not None:
+            assert isinstance(data, bytes)
+            out = b""
+            for frame in reader.feed(data):
+                out += guard.push(frame)
+                usage = frame.usage or usage
+                complete = complete or _is_last(frame)
+            if out:
+                sent += len(out)
+                yield Emit(out)
+        reader.end()
+    except (UpstreamError, ProtocolError) as error:
+        fault = error.brief
+    except ClientGoneError:
+        ending = guard.end()
+        yield Note(log.answer(CLIENT_GONE, ending.steps, usage, sent, GONE))
+        return
+    if not complete and not fault:
+        fault = "the stream ended without its end mark"
+    # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
+    ending = guard.end() if not fault else Ending(b"", guard.end().steps, risky=False)
+    last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
+    status = UPSTREAM_FAULT if fault else OK
+    yield Note(log.answer(status, ending.steps, usage, sent + len(last), fault), durable=ending.risky)
+    yield Emit(last)
+
+
+def _is_last(frame: Frame) -> bool:
+    return frame.done or frame.error
+
+
+def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+    """An upstream's error. Its own words go on only if they hold no secret and do not speak of our credential."""
+    body = yield Read()
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
+    found = rules.engine.scan(text, Channel.OUTPUT)
+    ours = status in (401, 403)
+    answered = status if status >= CLIENT_ERROR and not ours else UPSTREAM_FAULT
+    out = body if isinstance(body, bytes) and text.lstrip().startswith("{") else b""
+    if ours or judge.withheld(found) or not out:
+        told = "the model's server refused interlock's credential" if ours else f"the model's server answered {status}"
+        out = adapter.error(answered, "upstream_error", f"interlock: {told}.")
+    step = judge.text_step(len(text), rules.digest(text), found)
+    yield Note(log.answer(answered, (step,), Usage(), len(out), f"The model's server answered {status}."))
+    yield Reply(answered, out)

@@ -1,0 +1,191 @@
+"""The hold-back of a streamed answer: frames wait until everything in them is decided.
+
+Guarantee (mode `window`): no character leaves that a bounded detector, looking at the whole text, would have
+flagged, however the stream was cut; and no piece of a tool call leaves before the whole call was judged. What
+has left cannot be recalled, so a text is released only up to where a match could still be growing. Frames
+keep their order, and their bytes if nothing in them was changed.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.rules import Rules
+from interlock.model.errors import ProtocolError
+from interlock.model.event import Channel, Opaque, Signal, Span, ToolCall
+from interlock.model.record import Step
+from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta
+
+Stream = tuple[str, int]
+CallKey = tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A text that is growing. `window` is its undecided end with one character of context before it."""
+
+    pieces: list[str] = field(default_factory=list)
+    window: str = ""
+    context: int = 0
+    decided: int = 0
+    size: int = 0
+    found: list[Signal] = field(default_factory=list)
+    removals: list[tuple[Span, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Called:
+    call_id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    frame: Frame
+    texts: dict[Stream, tuple[int, str]]
+    calls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a stream: its last bytes, what the log says of it, and whether a risky call is among it."""
+
+    data: bytes
+    steps: tuple[Step, ...]
+    risky: bool
+
+
+class StreamGuard:
+    """Takes frames in, gives bytes out. Bounded by `rules.limit` bytes held."""
+
+    def __init__(self, adapter: Adapter, judge: AnswerJudge, rules: Rules) -> None:
+        self._adapter = adapter
+        self._judge = judge
+        self._rules = rules
+        self._held: deque[_Held] = deque()
+        self._held_bytes = 0
+        self._texts: dict[Stream, _Growing] = {}
+        self._calls: dict[CallKey, _Called] = {}
+
+    def push(self, frame: Frame) -> bytes:
+        """The bytes that may leave now. Raises: ProtocolError if it holds too much, or an opaque part is denied."""
+        texts: dict[Stream, tuple[int, str]] = {}
+        calls = False
+        finished: set[int] = set()
+        for delta in frame.deltas:
+            match delta:
+                case TextDelta(stream=stream, text=text):
+                    growing = self._texts.setdefault(stream, _Growing())
+                    start, before = texts.get(stream, (growing.size, ""))
+                    texts[stream] = (start, before + text)
+                    growing.pieces.append(text)
+                    growing.window += text
+                    growing.size += len(text)
+                case CallDelta():
+                    calls = True
+                    self._add_call(delta)
+                case Finish(choice=choice):
+                    finished.add(choice)
+                case Opaque():
+                    self._refuse_opaque(delta)
+        for stream, growing in self._texts.items():
+            if stream in texts or stream[1] in finished:
+                self._decide(growing, final=stream[1] in finished)
+        self._held.append(_Held(frame, texts, calls))
+        self._held_bytes += len(frame.raw)
+        if max(self._held_bytes, *(growing.size for growing in self._texts.values()), 0) > self._rules.limit:
+            raise ProtocolError(f"the answer is over {self._rules.limit} bytes", status=502)
+        return b"".join(self._release())
+
+    def end(self) -> Ending:
+        """Decide on all that is left: the texts as they stand, and every call."""
+        for growing in self._texts.values():
+            self._decide(growing, final=True)
+        verdicts = {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
+        edit = _call_edit(verdicts, said=frozenset(choice for (_, choice), text in self._texts.items() if text.size))
+        data = b"".join(self._render(held, edit) for held in self._held)
+        self._held.clear()
+        steps = [self._step(growing) for growing in self._texts.values()]
+        steps += [verdict.step for verdict in verdicts.values()]
+        return Ending(data, tuple(steps), any(verdict.risky for verdict in verdicts.values()))
+
+    def _step(self, growing: _Growing) -> Step:
+        return self._judge.text_step(growing.size, self._rules.digest("".join(growing.pieces)), tuple(growing.found))
+
+    def _add_call(self, delta: CallDelta) -> None:
+        called = self._calls.setdefault((delta.choice, delta.index), _Called())
+        called.call_id += delta.call_id
+        called.name += delta.name
+        called.arguments.append(delta.arguments)
+
+    def _refuse_opaque(self, event: Opaque) -> None:
+        found = self._rules.engine.scan(event.text, Channel.OUTPUT)
+        if (denied := self._judge.opaque(event)) or self._judge.withheld(found):
+            reason = denied.reason if denied else "It holds what a detector took for a secret."
+            raise ProtocolError(f"a part of the answer is not understood and was not let through: {reason}", status=502)
+
+    def _decide(self, growing: _Growing, *, final: bool) -> None:
+        window = growing.window
+        until = len(window) if final else self._rules.engine.pending(window, Channel.OUTPUT)
+        if until <= growing.context:
+            return
+        base = growing.size - len(window)
+        found = [
+            Signal(s.detector, s.rule, s.score, Span(base + s.span.start, base + s.span.end))
+            for s in self._rules.engine.scan(window, Channel.OUTPUT)
+            if growing.context <= s.span.start < until
+        ]
+        growing.found += found
+        growing.removals += [(signal.span, marker(signal)) for signal in self._judge.withheld(tuple(found))]
+        growing.decided = base + until
+        growing.window, growing.context = window[until - 1 :], 1
+
+    def _release(self) -> Iterable[bytes]:
+        while self._held and not self._held[0].calls and not self._held[0].frame.done:
+            held = self._held[0]
+            if any(start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()):
+                return
+            self._held.popleft()
+            self._held_bytes -= len(held.frame.raw)
+            yield self._render(held, _NO_CALLS)
+
+    def _render(self, held: _Held, calls: FrameEdit) -> bytes:
+        changed = {
+            stream: new
+            for stream, (start, text) in held.texts.items()
+            if (new := replaced(text, start, self._texts[stream].removals)) != text
+        }
+        finishes = calls.notices and any(isinstance(d, Finish) and d.choice in calls.notices for d in held.frame.deltas)
+        touched = any(isinstance(d, CallDelta) and (d.choice, d.index) in calls.calls for d in held.frame.deltas)
+        if not changed and not finishes and not touched:
+            return held.frame.raw
+        return self._adapter.edit_frame(held.frame, FrameEdit(changed, calls.calls, calls.notices, calls.emptied))
+
+
+_NO_CALLS = FrameEdit()
+
+
+def _whole(called: _Called) -> ToolCall:
+    return ToolCall((), called.call_id, called.name, "".join(called.arguments))
+
+
+def _call_edit(verdicts: dict[CallKey, CallVerdict], said: frozenset[int]) -> FrameEdit:
+    """New indexes for the calls of each choice that lost one, and what is said instead."""
+    calls: dict[CallKey, int | None] = {}
+    notices: dict[int, str] = {}
+    emptied: set[int] = set()
+    for choice in {choice for choice, _ in verdicts}:
+        own = {key: verdict for key, verdict in verdicts.items() if key[0] == choice}
+        refused = [verdict.step.tool for verdict in own.values() if not verdict.allowed]
+        if not refused:
+            continue
+        index = 0
+        for key, verdict in own.items():
+            calls[key] = index if verdict.allowed and key[1] >= 0 else key[1] if verdict.allowed else None
+            index += verdict.allowed and key[1] >= 0
+        notices[choice] = ("\n\n" if choice in said else "") + notice(refused)
+        if len(refused) == len(own):
+            emptied.add(choice)
+    return FrameEdit(calls=calls, notices=notices, emptied=frozenset(emptied))
