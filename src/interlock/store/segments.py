@@ -60,6 +60,11 @@ def segment_path(directory: Path, first: int) -> Path:
     return directory / f"records-{first:012d}.jsonl"
 
 
+def is_log(directory: Path) -> bool:
+    """Whether an audit log was begun in this folder."""
+    return (directory / VERIFIER).exists()
+
+
 def segments(directory: Path) -> list[Segment]:
     """The segments in order. Raises: AuditError if there is no such folder."""
     try:

@@ -1,0 +1,92 @@
+"""The database's tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
+
+Times are microseconds. `records`, `sessions`, `usage` and `used` are the index over the audit logs: they can
+be emptied and filled again from the files at any time. `keys` and `scans` are the only copy.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+
+metadata = MetaData()
+
+# As text, not as a bound parameter: only so does a database see that a partial index serves the question.
+HAS_BLOCKED = text("blocked > 0")
+HAS_NONE_BLOCKED = text("blocked = 0")
+
+# One row. Every transaction that writes raises `version` first, which also makes writers wait for each other.
+state = Table("state", metadata, Column("id", Integer, primary_key=True), Column("version", BigInteger, nullable=False))
+
+# The newest scan of each root, as a JSON document: it is always read and replaced whole. `seq` orders them.
+scans = Table(
+    "scans",
+    metadata,
+    Column("root", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("workload", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+)
+
+# `body` is the canonical bytes; `blocked` counts what was not permitted in it.
+records = Table(
+    "records",
+    metadata,
+    Column("log", String(64), primary_key=True),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("session", Text, nullable=False),
+    Column("workload", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("blocked", Integer, nullable=False),
+    Column("leaf", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("records_at", "at_us"),
+    Index("records_session", "session", "at_us"),
+    Index("records_workload", "workload", "at_us"),
+    Index("records_blocked", "at_us", sqlite_where=HAS_BLOCKED, postgresql_where=HAS_BLOCKED),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workload", Text, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("first_us", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("blocked", BigInteger, nullable=False),
+    Column("signals", BigInteger, nullable=False),
+    Index("sessions_last", "last_us"),
+    Index("sessions_workload", "workload", "last_us"),
+    Index("sessions_blocked", "last_us", sqlite_where=HAS_BLOCKED, postgresql_where=HAS_BLOCKED),
+)
+
+# The row of the empty workload counts callers who could not prove who they are.
+usage = Table(
+    "usage",
+    metadata,
+    Column("workload", Text, primary_key=True),
+    Column("first_us", BigInteger, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("blocked", BigInteger, nullable=False),
+)
+
+# Which models and tools (`kind`) a workload used.
+used = Table(
+    "used",
+    metadata,
+    Column("workload", Text, primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("name", Text, primary_key=True),
+)
