@@ -23,9 +23,11 @@ from interlock.knowledge.facts import services as services
 from interlock.knowledge.facts import symbols as symbols
 from interlock.knowledge.launchers import Launch as Launch
 from interlock.knowledge.launchers import launched as launched
+from interlock.knowledge.matching import SECRET_NAME as SECRET_NAME
 from interlock.knowledge.matching import Hit as Hit
 from interlock.knowledge.matching import credential_service as credential_service
 from interlock.knowledge.matching import find_credentials as find_credentials
+from interlock.knowledge.matching import is_filler as is_filler
 from interlock.knowledge.matching import model_provider as model_provider
 from interlock.knowledge.matching import redact as redact
 from interlock.knowledge.matching import service_at as service_at

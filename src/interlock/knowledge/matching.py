@@ -19,7 +19,12 @@ GENERAL_ENV = frozenset({
 })  # fmt: skip
 SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS|PAT)$")
 # A made-up value: what documentation puts where a key would be.
-PLACEHOLDER = re.compile(r"(?i)example|placeholder|your|xxxx|1234567|abcdef|changeme|redacted|dummy|\.\.\.")
+PLACEHOLDER = re.compile(r"(?i)example|placeholder|your|xxxx|12345678|changeme|redacted|dummy|\.\.\.")
+# What a template has where a value belongs: nothing, a reference to a variable, a word that asks for the value.
+FILLER = re.compile(
+    r"(?i)(?:your|my|add|insert|put|enter|change|replace|todo|none|null|dummy|fake|test|example|sample|some)(?:[\W_].*)?"
+    r"|[<$%{\[].*|.*(?:x{4,}|\*{3,}|\.{3,}|[-_ ]here).*"
+)
 # A random key of 20 characters or more has about as many different ones; a filler has few (measured on
 # the formats' own examples, which have at most 8).
 MIN_DISTINCT = 10
@@ -42,6 +47,16 @@ def find_credentials(text: str) -> tuple[Hit, ...]:
     Linear in the length of the text (RE2). Keywords come first: most texts hold none.
     """
     return tuple(hit for hit in _hits(text) if not _filler(text[hit.start : hit.end]))
+
+
+def is_filler(value: str) -> bool:
+    """Whether a configured value only holds the place of a secret: empty, a reference, `your-key-here`.
+
+    >>> is_filler('"your-api-key"'), is_filler("${OPENAI_API_KEY}"), is_filler("q9w8e7r6t5")
+    (True, True, False)
+    """
+    bare = value.strip().strip("\"'").strip()
+    return not bare or bool(FILLER.fullmatch(bare) or PLACEHOLDER.search(bare))
 
 
 def redact(text: str) -> str:

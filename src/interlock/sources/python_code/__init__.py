@@ -13,7 +13,7 @@ from functools import cache
 
 from interlock import knowledge
 from interlock.model.asset import AssetKind, Evidence, Fact, NotScanned, Observation, Site
-from interlock.model.meta import Example, Meta
+from interlock.model.meta import Meta
 from interlock.sources import FileSource, Reading
 from interlock.sources.python_code import kinds, table
 from interlock.sources.python_code.examples import EXAMPLES
@@ -30,9 +30,9 @@ WORDS = frozenset({
 # Other signs of AI: calls on clients made elsewhere, tool schemas, AWS services, how model families begin.
 SIGNS = (
     b"completions.", b"messages.create", b"responses.create", b"embeddings.create", b"generate_content",
-    b"input_schema", b"inputSchema", b'"type": "function"', b"'type': 'function'", b"bedrock", b"sagemaker-runtime", b"genai", b"@mcp.",
-    b"generativeai", b"vertexai", b"google.adk", b"azure.ai.", b"gpt-", b"claude-", b"gemini-", b"text-embedding-",
-    b"deepseek-", b"mistral-", b"llama-", b"llama3", b"command-r", b"grok-", b"qwen",
+    b"input_schema", b"inputSchema", b'"type": "function"', b"'type': 'function'", b"bedrock", b"sagemaker-runtime",
+    b"genai", b"@mcp.", b"generativeai", b"vertexai", b"google.adk", b"azure.ai.", b"gpt-", b"claude-", b"gemini-",
+    b"text-embedding-", b"deepseek-", b"mistral-", b"llama-", b"llama3", b"command-r", b"grok-", b"qwen",
 )  # fmt: skip
 SERVICE_CATEGORIES = frozenset({"llm_api", "gateway", "embedding"})
 
