@@ -1,0 +1,228 @@
+"""The gateway: listens, finds out who asks and for what, and starts an exchange. Nothing is decided here."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+
+from interlock.gateway.http import ClientConnection, HttpRequest
+from interlock.gateway.perform import Performer
+from interlock.gateway.settings import GatewaySettings
+from interlock.gateway.upstream import Pool
+from interlock.guard import Call, Rules, exchange
+from interlock.identity.keys import Keyring
+from interlock.model.errors import AuditError, ConfigError, IdentityError
+from interlock.model.record import Record, RecordKind, Verdict
+from interlock.protocols import Adapter
+from interlock.protocols import encode as _encode
+from interlock.store.log import AuditLog
+
+# Headers of a request that a model's server needs; nothing else of them is passed on.
+FORWARDED = (
+    b"content-type",
+    b"accept",
+    b"user-agent",
+    b"openai-beta",
+    b"idempotency-key",
+    b"traceparent",
+    b"tracestate",
+)
+SWEEP_S = 1.0
+HEALTH = b'{"status":"ok"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What stands behind a path: the upstream's name, and the adapter that reads what goes there."""
+
+    upstream: str
+    adapter: Adapter
+
+
+@dataclass(slots=True)
+class Gateway:
+    """The data plane of one process.
+
+    Rules: an unknown path, caller or method is refused and recorded; without a working audit log nothing is
+    served. It does NOT decide: the guard does.
+    """
+
+    settings: GatewaySettings
+    log: AuditLog
+    keyring: Keyring
+    rules: Rules
+    adapters: Mapping[str, Adapter]
+    pools: Mapping[str, Pool]
+    request_id: Callable[[], str]
+    clients: set[ClientConnection] = field(default_factory=set)
+    performing: set[Performer] = field(default_factory=set)
+    _routes: dict[str, Route] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _server: asyncio.Server | None = None
+    _drained: asyncio.Event | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.pools:
+            for adapter in self.adapters.values():
+                self._routes[f"/{name}/v1{adapter.route}"] = Route(name, adapter)
+
+    async def start(self) -> int:
+        """Listen; the port. Raises: ConfigError if the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: ClientConnection(self, self.settings, loop.time), self.settings.host, self.settings.port
+            )
+        except OSError as error:
+            where = f"gateway {self.settings.host}:{self.settings.port}"
+            hint = "is another interlock running? set [gateway] port"
+            raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
+        self._note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
+        self._task(self._sweep())
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Accept nothing more, let running exchanges end for `grace_s` seconds, and close."""
+        assert self._server
+        self._server.close()
+        if self.performing:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), grace_s)
+        for client in list(self.clients):
+            client.abort()
+        await asyncio.sleep(0)
+        for pool in self.pools.values():
+            pool.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._note(RecordKind.GATEWAY, reason="stopped")
+
+    # --- clients -----------------------------------------------------------------------------------------
+
+    def connected(self, client: ClientConnection) -> bool:
+        """Whether there is room for one more connection."""
+        if len(self.clients) >= self.settings.max_connections:
+            return False
+        self.clients.add(client)
+        return True
+
+    def disconnected(self, client: ClientConnection) -> None:
+        """A connection is gone."""
+        self.clients.discard(client)
+
+    def malformed(self, client: ClientConnection, status: int, what: str) -> None:
+        """Bytes that are no request."""
+        self._refuse(client, status, "malformed_request", what, what, close=True)
+
+    def serve(self, client: ClientConnection, request: HttpRequest) -> None:
+        """Start the exchange that a request asks for."""
+        path = request.target.partition("?")[0]
+        if path == "/healthz":
+            client.reply(200, HEALTH)
+            return
+        route = self._routes.get(path)
+        if route is None:
+            covered = ", ".join(self._routes)
+            told = f"this address is not covered, so nothing was sent on. Covered: {covered}"
+            self._refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
+            return
+        if request.method != "POST":
+            self._refuse(client, 405, "method_not_allowed", "use POST", f"{request.method} {path}", path)
+            return
+        now = self.rules.now_us()
+        try:
+            principal = self.keyring.prove(request.headers.get(b"authorization", b"").decode("latin-1"), now)
+        except IdentityError as error:
+            told = "the credential was refused. Use a key made by `interlock identity add`."
+            self._refuse(client, 401, "invalid_credential", told, error.brief, path)
+            return
+        adapter = route.adapter
+        call = Call(principal, self.request_id(), adapter.meta.id, path, route.upstream, now)
+        headers = b"".join(
+            b"%b: %b\r\n" % (name, request.headers[name]) for name in FORWARDED if name in request.headers
+        )
+        steps = exchange(adapter, request.body, call, self.rules)
+        performer = Performer(self, client, steps, route.upstream, adapter.route, headers)
+        self.performing.add(performer)
+        performer.start()
+
+    # --- what a performer needs --------------------------------------------------------------------------
+
+    def pool(self, upstream: str) -> Pool:
+        """The connections to an upstream."""
+        return self.pools[upstream]
+
+    def finished(self, performer: Performer) -> None:
+        """An exchange is over."""
+        self.performing.discard(performer)
+        if self._drained and not self.performing:
+            self._drained.set()
+
+    def when_durable(self, number: int, performer: Performer) -> None:
+        """Tell `performer` once record `number` is on the disk."""
+
+        async def wait() -> None:
+            try:
+                await self.log.durable(number)
+            except AuditError as error:
+                performer.durable(error)
+            else:
+                performer.durable(None)
+
+        self._task(wait())
+
+    def unrecorded(self, error: AuditError) -> bytes:
+        """What a client is told when nothing can be recorded. The operator sees the error itself on stderr."""
+        asyncio.get_running_loop().call_exception_handler({"message": f"audit log: {error}"})
+        return _error(503, "audit_unavailable", "the audit log cannot be written, so nothing is let through")
+
+    # --- the rest ----------------------------------------------------------------------------------------
+
+    def _refuse(
+        self,
+        client: ClientConnection,
+        status: int,
+        code: str,
+        told: str,
+        reason: str,
+        path: str = "",
+        *,
+        close: bool = False,
+    ) -> None:
+        try:
+            self._note(
+                RecordKind.REFUSAL, status=status, verdict=Verdict.BLOCKED, reason=reason[:500], route=path[:200]
+            )
+        except AuditError as error:
+            client.reply(503, self.unrecorded(error), close=True)
+            return
+        client.reply(status, _error(status, code, told), close=close)
+
+    def _note(self, kind: RecordKind, **fields: object) -> None:
+        record = Record(kind=kind, at_us=self.rules.now_us(), request=self.request_id(), **fields)  # type: ignore[arg-type]
+        self.log.append(record)
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = loop.time()
+            for client in [c for c in self.clients if c.deadline is not None and c.deadline <= now]:
+                client.expire()
+            for pool in self.pools.values():
+                pool.sweep(now)
+
+    def _task(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _error(status: int, code: str, message: str) -> bytes:
+    """The form of error that the SDKs of all covered protocols read."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    text = f"interlock: {message}"
+    return _encode({"error": {"message": text, "type": kind, "param": None, "code": code}})
