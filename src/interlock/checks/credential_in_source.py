@@ -21,8 +21,8 @@ CHECK = Check(
     meta=Meta(
         id="credential-in-source",
         title="Credential in source",
-        why="Everybody who can read the repository, its history, its forks and its builds can use the key, at your cost "
-        "and in your name. Bots find a pushed key in minutes. Deleting the line leaves it in the history.",
+        why="Everybody who can read the repository, its history, its forks and its builds can use the key at your cost "
+        "and in your name. Deleting the line leaves it in the history.",
         since="0.1.0",
         confidence=Confidence.HIGH,
         severity=Severity.CRITICAL,

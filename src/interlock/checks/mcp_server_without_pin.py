@@ -27,12 +27,12 @@ CHECK = Check(
     meta=Meta(
         id="mcp-server-without-pin",
         title="MCP server is not pinned to a version",
-        why="Whoever can publish the package, its maintainer or a thief of the account, runs code on this machine at the "
-        "next start, with the credentials of the client and all that the agent can reach. Reviewing it once proves nothing.",
+        why="Whoever can publish the package, its maintainer or a thief of the account, runs code on this machine at "
+        "the next start, with all that the client and its agent can reach. Yesterday's review proves nothing.",
         since="0.1.0",
         confidence=Confidence.HIGH,
         severity=Severity.HIGH,
-        fix="Name an exact version: npx -y PACKAGE@1.2.3, uvx PACKAGE==1.2.3, IMAGE@sha256:..., and review each new one.",
+        fix="Name an exact version (npx -y PACKAGE@1.2.3, uvx PACKAGE==1.2.3, IMAGE@sha256:...) and review new ones.",
         refs=("owasp_mcp_2025:MCP04:2025", "owasp_asi_2026:ASI04", "owasp_llm_2025:LLM03:2025"),
     ),
     kinds=(AssetKind.MCP_SERVER,),

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import re2
 
 from interlock.governance.settings import Manifest
 from interlock.model.asset import Asset, Workload
@@ -11,11 +14,14 @@ from interlock.model.asset import Asset, Workload
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
 
 
+GLOB = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line: whose the paths are that it matches. No owners: nobody's, on purpose."""
+    """One line: whose the paths are that its RE2 expression matches. No owners: nobody's, on purpose."""
 
-    pattern: re.Pattern[str]
+    pattern: Any
     owners: tuple[str, ...]
     line: int
 
@@ -29,7 +35,7 @@ class Owners:
     def of(self, path: str) -> str | None:
         """The owners of a path, parted by blanks; None if nobody is named."""
         for rule in reversed(self.rules):
-            if rule.pattern.match(path):
+            if rule.pattern.fullmatch(path):
                 return " ".join(rule.owners) or None
         return None
 
@@ -53,18 +59,17 @@ def parse(text: str) -> Owners:
     return Owners(tuple(rules))
 
 
-def _expression(glob: str) -> re.Pattern[str]:
+def _expression(glob: str) -> Any:
     """A gitignore-like pattern as an expression over relative paths (GitHub's rules: no `!`, no `[ ]`)."""
     glob = glob.replace("\\ ", " ").replace("\\#", "#")
     anchored = "/" in glob.rstrip("/")
     body = glob.strip("/")
-    parts = []
-    for token in re.findall(r"\*\*/|/\*\*|\*|\?|[^*?/]+|/", body):
-        parts.append({"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}.get(token, re.escape(token)))
+    tokens = re.findall(r"\*\*/|/\*\*|\*|\?|[^*?/]+|/", body)
+    parts = "".join(GLOB.get(token, re2.escape(token)) for token in tokens)
     start = "" if anchored else "(?:.*/)?"
     # `docs/*` is the files in docs and no deeper; a name or a folder is everything below it.
-    end = r"\Z" if body.endswith("/*") else "/.*" if glob.endswith("/") else r"(?:/.*)?\Z"
-    return re.compile(start + "".join(parts) + end)
+    end = "" if body.endswith("/*") else "/.*" if glob.endswith("/") else "(?:/.*)?"
+    return re2.compile(f"(?s){start}{parts}{end}")
 
 
 def owner_of_workload(workload: Workload, declared: Mapping[str, Manifest], owners: Owners) -> str | None:

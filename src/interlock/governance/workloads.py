@@ -40,8 +40,8 @@ def workloads(
     """
     claimed = {manifest.path.strip("/") or ".": id_ for id_, manifest in declared.items() if manifest.path}
     folders = {_folder(path) for path in manifest_files} | set(claimed) | {"."}
-    used = {_nearest(site.path, folders) for asset in inventory.of(*USES_AI) for site in asset.sites}
-    roots = sorted((used | {f for f in claimed if inventory.below(f)}) & folders)
+    used = {_nearest(site.path, folders) or "." for asset in inventory.of(*USES_AI) for site in asset.sites}
+    roots = sorted(used | {folder for folder in claimed if inventory.below(folder)})
     owned: dict[str, set[str]] = defaultdict(set)
     for asset in inventory.assets:
         for root in _roots_of(asset, roots):

@@ -25,6 +25,7 @@ FILLER = re.compile(
     r"(?i)(?:your|my|add|insert|put|enter|change|replace|todo|none|null|dummy|fake|test|example|sample|some)(?:[\W_].*)?"
     r"|[<$%{\[].*|.*(?:x{4,}|\*{3,}|\.{3,}|[-_ ]here).*"
 )
+MAX_VALUE_CHARS = 500  # as much of a value as is judged
 # A random key of 20 characters or more has about as many different ones; a filler has few (measured on
 # the formats' own examples, which have at most 8).
 MIN_DISTINCT = 10
@@ -55,7 +56,7 @@ def is_filler(value: str) -> bool:
     >>> is_filler('"your-api-key"'), is_filler("${OPENAI_API_KEY}"), is_filler("q9w8e7r6t5")
     (True, True, False)
     """
-    bare = value.strip().strip("\"'").strip()
+    bare = value.strip()[:MAX_VALUE_CHARS].strip("\"'").strip()
     return not bare or bool(FILLER.fullmatch(bare) or PLACEHOLDER.search(bare))
 
 

@@ -9,7 +9,7 @@ from interlock.sources import FileSource, Reading
 
 ID = "dotenv"
 FILE = re.compile(r"(?:^|/)(?:\.env(?:\.[\w-]+)*|[\w-]+\.env|env\.(?:example|sample|template)|\.?envrc)$")
-ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
+ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)$")
 
 
 def wants(path: str) -> bool:

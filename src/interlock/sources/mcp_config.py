@@ -25,8 +25,9 @@ FILE = re.compile(
 # The tables that hold servers: everybody's, VS Code's, Zed's.
 MIN_SECRET_CHARS = 16  # shorter values are user names, flags and passwords of test databases
 TABLES = ("mcpServers", "servers", "context_servers")
-# A string, or what JSON with comments has besides: comments, and commas before a closing bracket.
-TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/|,(?=\s*(?:(?://[^\n]*\s*|/\*.*?\*/\s*)*)[}\]])', re.DOTALL)
+# A string, or what JSON with comments has besides: comments, and then commas before a closing bracket.
+COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
 
 
 def wants(path: str) -> bool:
@@ -55,7 +56,9 @@ def plain_json(text: str) -> str:
     >>> plain_json('{"a": "//no", // yes' + chr(10) + '}')
     '{"a": "//no"        \\n}'
     """
-    return TOKEN.sub(lambda m: m[0] if m[0].startswith('"') else re.sub(r"[^\n]", " ", m[0]), text)
+    for expression in (COMMENT, COMMA):
+        text = expression.sub(lambda m: m[0] if m[0].startswith('"') else re.sub(r"[^\n]", " ", m[0]), text)
+    return text
 
 
 def _tables(document: object) -> Iterator[dict[str, object]]:
@@ -155,7 +158,7 @@ SOURCE = FileSource(
     meta=Meta(
         id=ID,
         title="MCP client configuration",
-        why="A server that a client is told of sees its data and acts for it; most are made by others and change daily.",
+        why="A server that a client knows sees its data and acts for it; most are made by others and change often.",
         since="0.1.0",
     ),
     wants=wants,

@@ -149,7 +149,7 @@ SOURCE = FileSource(
             "requirements with comments, options and markers",
             (
                 "app/requirements.txt",
-                b"# openai in a comment\n-r base.txt\nflask\nOpenAI==1.99.0  # pinned\nlangchain_core>=0.3 ; extra == 'x'\n",
+                b"# openai in a comment\n-r base.txt\nflask\nOpenAI==1.99.0 # it\nlangchain_core>=0.3 ; extra == 'x'\n",
             ),
             (("dependency", "langchain-core", 5), ("dependency", "openai", 4)),
         ),

@@ -1,0 +1,169 @@
+"""One scan: folders -> sources -> inventory -> checks -> governance -> `Scan`. Nothing scanned is ever executed."""
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from interlock import knowledge
+from interlock.checks import Check, checks
+from interlock.governance import owners, workloads
+from interlock.governance.settings import Manifest
+from interlock.inventory import Inventory
+from interlock.model.asset import Asset, Finding, NotScanned, Observation, Scan, Status, Workload
+from interlock.model.meta import Severity
+from interlock.sources import FileSource, file_sources
+from interlock.sources._files import MAX_FILE_BYTES, Tree, common_root, contents, marked, walk, why
+
+Progress = Callable[[int, int], None]
+
+
+def scan(
+    paths: Sequence[Path],
+    *,
+    at: str,
+    manifests: Mapping[str, Manifest] | None = None,
+    progress: Progress | None = None,
+) -> Scan:
+    """Scan files and folders. With several, the root is the deepest folder that holds them all.
+
+    `at` is the time to record (ISO 8601, UTC); `progress` gets files done and files in all.
+    Raises: ScanError for a path that is not there or is no file or folder.
+    """
+    root = common_root(paths)
+    found = Tree()
+    for path in paths:
+        walk(path.resolve(), root, found)
+    observations, not_scanned, read = _observe(found, progress)
+    inventory = Inventory.build(_redacted(o) for o in observations if not _is_shadowed(o, found))
+    around = _workloads(inventory, found, manifests or {}, root.name)
+    rules = _code_owners(found)
+    around = tuple(replace(w, owner=owners.owner_of_workload(w, manifests or {}, rules)) for w in around)
+    return Scan(
+        root=str(root),
+        at=at,
+        files=read,
+        assets=tuple(replace(a, owner=owners.owner_of_asset(a, around, rules)) for a in inventory.assets),
+        relations=inventory.relations,
+        workloads=around,
+        findings=tuple(_judge(inventory, checks().values(), around)),
+        not_scanned=tuple(sorted({*found.not_scanned, *not_scanned})),
+    )
+
+
+def _observe(found: Tree, progress: Progress | None) -> tuple[list[Observation], list[NotScanned], int]:
+    observations: list[Observation] = []
+    not_scanned: list[NotScanned] = []
+    read = 0
+    for done, (path, place) in enumerate(found.files.items(), 1):
+        wanting = [source for source in file_sources().values() if source.wants(path)]
+        if wanting:
+            read += 1
+            for seen, missed in _read(path, place, wanting):
+                observations += seen
+                not_scanned += missed
+        if progress:
+            progress(done, len(found.files))
+    return observations, not_scanned, read
+
+
+def _read(
+    path: str, place: str, wanting: Iterable[FileSource]
+) -> Iterator[tuple[Iterable[Observation], Iterable[NotScanned]]]:
+    try:
+        data = contents(place)
+    except OSError as error:
+        yield (), [NotScanned(path, why(error))]
+        return
+    if data is None or len(data) > MAX_FILE_BYTES:
+        reason = "not a regular file" if data is None else f"larger than {MAX_FILE_BYTES // 1_000_000} MB"
+        yield (), [NotScanned(path, reason)]
+        return
+    for source in wanting:
+        if source.marks and not marked(source.marks).search(data):
+            continue
+        try:
+            yield source.read(path, data)
+        except Exception as error:  # noqa: BLE001  one file, however made, never ends a scan; it is shown instead
+            yield (), [NotScanned(path, f"{source.meta.id} could not read it: {type(error).__name__}")]
+
+
+def _is_shadowed(observation: Observation, found: Tree) -> bool:
+    """Whether the SDK that a symbol seems to be from is really the project's own module of the same name."""
+    top = str(observation.facts.get("module") or "").partition(".")[0]
+    if top not in knowledge.symbols().common_words:
+        return False
+    folder = observation.site.path.rpartition("/")[0]
+    while True:
+        for base in (f"{folder}/" if folder else "", f"{folder}/src/" if folder else "src/"):
+            if f"{base}{top}.py" in found.files or f"{base}{top}/__init__.py" in found.files:
+                return True
+        if not folder:
+            return False
+        folder = folder.rpartition("/")[0]
+
+
+def _redacted(observation: Observation) -> Observation:
+    """INVARIANT: nothing that looks like a credential goes further than this, wherever it stood."""
+    facts = {name: knowledge.redact(v) if isinstance(v, str) else v for name, v in observation.facts.items()}
+    links = tuple(replace(link, name=knowledge.redact(link.name)) for link in observation.links)
+    return replace(observation, name=knowledge.redact(observation.name), facts=facts, links=links)
+
+
+def _workloads(
+    inventory: Inventory, found: Tree, manifests: Mapping[str, Manifest], root_name: str
+) -> tuple[Workload, ...]:
+    files = [path for path in found.files if workloads.is_manifest(path)]
+    names = {}
+    for path in files:
+        if path.rpartition("/")[2] == "pyproject.toml" and (name := _project_name(found.files[path])):
+            names[path.rpartition("/")[0] or "."] = name
+    return workloads.workloads(inventory, files, names, manifests, root_name or "root")
+
+
+def _project_name(place: str) -> str | None:
+    """The name in a pyproject.toml; None if there is none (that it is broken, its source says)."""
+    try:
+        document = tomllib.loads((contents(place) or b"").decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        return None
+    for table in (document.get("project"), (document.get("tool") or {}).get("poetry")):
+        if isinstance(table, dict) and isinstance(name := table.get("name"), str) and name:
+            return knowledge.redact(name)
+    return None
+
+
+def _code_owners(found: Tree) -> owners.Owners:
+    for place in owners.PLACES:
+        if place in found.files:
+            return owners.parse((contents(found.files[place]) or b"").decode("utf-8", "replace"))
+    return owners.Owners()
+
+
+def _judge(inventory: Inventory, judges: Iterable[Check], around: tuple[Workload, ...]) -> list[Finding]:
+    """What did not pass, gravest first."""
+    found = []
+    for check in judges:
+        for asset in inventory.of(*check.kinds):
+            judgement = check.judge(asset, inventory)
+            if judgement.status is not Status.PASS:
+                found.append(_finding(check, asset, judgement.status, judgement.message, around))
+    return sorted(found, key=lambda f: (f.status is not Status.FAIL, -f.severity.rank, f.check, f.site, f.id))
+
+
+def _finding(check: Check, asset: Asset, status: Status, message: str, around: tuple[Workload, ...]) -> Finding:
+    workload = workloads.workload_at(asset.sites[0].path, around)
+    return Finding(
+        id=hashlib.sha256(f"{check.meta.id}\0{asset.id}".encode()).hexdigest()[:16],
+        check=check.meta.id,
+        status=status,
+        severity=check.meta.severity or Severity.LOW,
+        confidence=check.meta.confidence,
+        title=check.meta.title,
+        message=message,
+        fix=check.meta.fix,
+        asset=asset.id,
+        site=asset.sites[0],
+        workload=workload.id if workload else None,
+    )
