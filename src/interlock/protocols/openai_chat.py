@@ -182,7 +182,7 @@ def _tool(value: object, path: Path, *, bare: bool) -> Iterator[Event]:
 
 def _read_answer(data: bytes) -> Answer:
     document = decode(data)
-    events: list[Event] = list(rest(document, (), ENVELOPE))
+    events: list[Event] = [*rest(document, (), ENVELOPE), *_usage_words(document)]
     for position, value in enumerate(list_(document.get("choices"), ("choices",))):
         path: Path = ("choices", position)
         choice = object_(value, path)
@@ -284,6 +284,7 @@ class _Reader:
 
 def _chunk(document: Document) -> Iterator[Delta]:
     yield from rest(document, (), ENVELOPE)
+    yield from _usage_words(document)
     for position, value in enumerate(list_(document.get("choices"), ("choices",))):
         path: Path = ("choices", position)
         choice = object_(value, path)
@@ -363,6 +364,13 @@ def _error(status: int, code: str, message: str) -> bytes:
 
 def _stream_error(code: str, message: str) -> bytes:
     return b"data: " + _error(500, code, message) + b"\n\n"
+
+
+def _usage_words(document: Document) -> Iterator[Opaque]:
+    """Strings among the counts: no text belongs there, so none passes there unseen."""
+    for path, text in texts(document.get("usage"), ("usage",)):
+        if path[-1] != text:  # a key's own place ends with the key
+            yield Opaque(path, text)
 
 
 def _usage(document: Document) -> Usage:
