@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from interlock.console.overview import Mark, Row, State
 from interlock.console.sources import AuditStatus, Sources
+from interlock.governance.coverage import Cell, Coverage, Mark, Row
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
@@ -244,43 +244,52 @@ def quiet(session: str, at_us: int = NOW, workload: str = "support-copilot") -> 
     )
 
 
-def mark(state: State, text: str) -> Mark:
-    return Mark(state, text)
+YES, PARTIAL, NO, UNKNOWN = Mark.YES, Mark.PARTIAL, Mark.NO, Mark.UNKNOWN
+WORDS = {
+    YES: ("finance", "models and tools", "41 requests", "in the log", "no findings"),
+    PARTIAL: ("one of two", "a key, no limits", "a key, no traffic", "gaps", "2 minor"),
+    NO: ("nobody", "no limits", "no traffic", "nothing logged", "2 high"),
+    UNKNOWN: ("not scanned",) * 5,
+}
 
 
-YES, PART, NO, UNKNOWN, NONE = State.YES, State.PART, State.NO, State.UNKNOWN, State.NONE
-
-
-def row(name: str, states: Sequence[State], *, known: bool = True, about: str = "Agent, 3 tools") -> Row:
+def row(workload: str, marks: Sequence[Mark], *, discovered: bool = True) -> Row:
     """A row whose marks are, in order: owner, scope, enforced, audited, clean."""
-    words = {
-        YES: ("Finance", "explicit", "enforced", "complete", "no high"),
-        PART: ("one of two", "tools only", "partly", "gaps", "1 medium"),
-        NO: ("none", "none", "not routed", "none", "2 high"),
-        UNKNOWN: ("not known",) * 5,
-        NONE: ("not needed",) * 5,
-    }
-    marks = [Mark(state, words[state][place]) for place, state in enumerate(states)]
-    return Row(name, about, known, name in ("invoice-agent", "support-copilot"), *marks)
+    return Row(workload, discovered, *(Cell(mark, WORDS[mark][place]) for place, mark in enumerate(marks)))
 
 
-def rows() -> tuple[Row, ...]:
-    return (
-        row("invoice-agent", (YES, YES, YES, YES, YES)),
-        row("support-copilot", (YES, NO, YES, YES, YES), about="Assistant, 1 model"),
-        row("kb-search", (YES, YES, NO, NO, YES), about="Retrieval, 1 vector store"),
-        row("hr-screening", (NO, UNKNOWN, NO, NO, NO), about="Agent, 2 models"),
-        row("ci-release-notes", (NO, NO, YES, YES, UNKNOWN), known=False, about="Key only, no code found"),
+def covered(*rows: Row, scanned: bool = True) -> Coverage:
+    """These rows, and the gaps that they have."""
+    return Coverage(
+        rows=rows,
+        not_enforced=tuple(r.workload for r in rows if r.discovered and r.enforced.mark is not YES),
+        shadow=tuple(r.workload for r in rows if scanned and not r.discovered and r.enforced.mark is YES),
+        no_owner=tuple(r.workload for r in rows if r.owner.mark is NO),
+        no_scope=tuple(r.workload for r in rows if r.scope.mark is not YES),
+        scanned=scanned,
     )
 
 
-def sources(store: MemoryStore | None = None, shown: Sequence[Row] = (), status: AuditStatus | None = None) -> Sources:
+def five() -> Coverage:
+    """One workload of each sort."""
+    return covered(
+        row("invoice-agent", (YES, YES, YES, YES, YES)),
+        row("support-copilot", (YES, PARTIAL, YES, YES, YES)),
+        row("kb-search", (YES, YES, NO, NO, YES)),
+        row("hr-screening", (NO, UNKNOWN, NO, NO, NO)),
+        row("ci-release-notes", (NO, NO, YES, YES, UNKNOWN), discovered=False),
+    )
+
+
+def sources(
+    store: MemoryStore | None = None, shown: Coverage | None = None, status: AuditStatus | None = None
+) -> Sources:
     """What a console reads, over a memory store."""
     held = store if store is not None else MemoryStore()
     return Sources(
         store=held,
         refresh=lambda: None,
-        coverage=lambda: tuple(shown),
+        coverage=lambda: shown or covered(scanned=False),
         audit_status=lambda: status or AuditStatus(holds=True, records=len(held.records), checkpoint_us=NOW),
         now_us=lambda: NOW,
         title="Halden Freight",
@@ -294,4 +303,11 @@ def telling() -> Sources:
     store.log(*quiet("b1946ac92492", NOW - 600 * SECOND))
     store.log(*quiet("c157a79031e1", NOW - 4000 * SECOND, "invoice-agent"))
     store.log(Record(RecordKind.REFUSAL, NOW, status=401, verdict=Verdict.BLOCKED, reason="unknown key"))
-    return sources(store, rows())
+    return sources(store, five())
+
+
+def of(*told: Sequence[Record], shown: Coverage | None = None) -> Sources:
+    store = MemoryStore()
+    for records in told:
+        store.log(*records)
+    return sources(store, shown)

@@ -188,10 +188,10 @@ def is_secure(scope: Scope) -> bool:
 
 def _same_origin(headers: Headers) -> bool:
     """Whether a browser says that our own page sent this. One that says nothing is not believed."""
-    origin = urlsplit(headers.get("origin", ""))
-    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if any(site != "same-origin" for site in headers.getlist("sec-fetch-site")):
         return False
-    return origin.scheme in ("http", "https") and origin.netloc.lower() == headers.get("host", "").lower()
+    host = headers.get("host", "").lower()
+    return [origin.lower() for origin in headers.getlist("origin")] in ([f"http://{host}"], [f"https://{host}"])
 
 
 def _below(path: str, open_path: str) -> bool:

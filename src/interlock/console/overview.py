@@ -1,25 +1,18 @@
 """Coverage as the first page tells it: one answer, the open gaps, and a row of marks for each workload.
 
-Pure: what `governance.coverage` found in, what is shown out.
+Pure: what `governance.coverage` found in, what is shown out. What is not known stays so: it is never drawn as
+zero, as fine or as missing.
 """
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
-
-class State(Enum):
-    """A mark; the value is its style. `UNKNOWN` is never drawn as zero, as fine or as missing."""
-
-    YES = "yes"
-    PART = "part"
-    NO = "no"
-    UNKNOWN = "unk"
-    NONE = "na"
+from interlock.governance.coverage import Cell, Coverage, Mark, Row
 
 
 class Half(Enum):
-    """How one half of the lockup is drawn."""
+    """How one half of a workload's lockup is drawn; the value is its style."""
 
     ON = "on"
     PART = "half"
@@ -28,113 +21,116 @@ class Half(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A state and the word that goes with it: never colour alone."""
-
-    state: State
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One workload. `known`: the inventory has it; `about` says what it is; `busy`: it has sessions to look at."""
-
-    name: str
-    about: str
-    known: bool
-    busy: bool
-    owner: Mark
-    scope: Mark
-    enforced: Mark
-    audited: Mark
-    clean: Mark
-
-    @property
-    def posture(self) -> Half:
-        """The left half of its lockup."""
-        return Half.OFF if not self.known else _half(self.owner, self.scope, self.clean)
-
-    @property
-    def runtime(self) -> Half:
-        """The right half of its lockup."""
-        return _half(self.enforced, self.audited)
-
-    @property
-    def interlocked(self) -> bool:
-        """Whether both halves hold."""
-        return self.posture is Half.ON and self.runtime is Half.ON
-
-
-@dataclass(frozen=True, slots=True)
 class Gap:
-    """One way in which posture and runtime do not meet. `key` is its name in the address."""
+    """One way in which posture and runtime do not meet.
+
+    `key` is its name in the address; `workloads` are the ids it is about, None as long as nothing was scanned.
+    """
 
     key: str
     title: str
     detail: str
     grave: bool
-    holds: Callable[[Row], bool]
+    workloads: Collection[str] | None
 
 
-GAPS = (
-    Gap(
-        "not-enforced",
-        "Discovered, not enforced",
-        "In the inventory, past the gateway",
-        True,
-        lambda row: row.known and row.enforced.state in (State.NO, State.PART),
-    ),
-    Gap("shadow", "Enforced, not in inventory", "Traffic of a workload no scan found", True, lambda row: not row.known),
-    Gap("no-owner", "No owner", "Nobody answers for it", False, lambda row: row.owner.state is State.NO),
-    Gap("no-scope", "No explicit scope", "Any model, any tool", False, lambda row: row.scope.state is State.NO),
-)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One workload of the matrix: its answers, its lockup, and what else there is to say of it."""
+
+    row: Row
+    posture: Half
+    runtime: Half
+    shadow: bool
+    about: str
+
+    @property
+    def has_traffic(self) -> bool:
+        """Whether it has sessions to look at."""
+        return self.row.enforced.mark is Mark.YES
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the first page shows. Workloads with the widest gap come first."""
+    """What the first page shows. Lines with the widest gap come first."""
 
-    rows: tuple[Row, ...]
+    lines: tuple[Line, ...]
+    gaps: tuple[Gap, ...]
+    scanned: bool
 
     @property
     def known(self) -> int:
         """How many workloads the inventory has."""
-        return sum(row.known for row in self.rows)
+        return sum(line.row.discovered for line in self.lines)
 
     @property
     def shadow(self) -> int:
         """How many have traffic and are not in the inventory."""
-        return len(self.rows) - self.known
+        return sum(line.shadow for line in self.lines)
+
+    @property
+    def unseen(self) -> int:
+        """How many were declared or have a key, and were neither scanned nor seen."""
+        return len(self.lines) - self.known - self.shadow
 
     @property
     def interlocked(self) -> int:
-        """How many hold in both layers."""
-        return sum(row.interlocked for row in self.rows)
+        """How many of the inventory hold in both layers."""
+        return sum(line.row.discovered and line.row.closed for line in self.lines)
 
     @property
     def open(self) -> int:
-        """How many hold in neither layer."""
-        return sum(row.posture is Half.OFF and row.runtime is Half.OFF for row in self.rows)
-
-    def behind(self, gap: Gap) -> tuple[Row, ...]:
-        """The workloads that this gap is about."""
-        return tuple(row for row in self.rows if gap.holds(row))
+        """How many of the inventory hold in neither layer."""
+        return sum(line.row.discovered and line.posture is Half.OFF and line.runtime is Half.OFF for line in self.lines)
 
 
-def ordered(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Worst first: outside the inventory, then by how much is missing, then by name."""
-    return tuple(sorted(rows, key=lambda row: (row.known, -_missing(row), row.name)))
+def overview(found: Coverage) -> Overview:
+    """The first page's view of a coverage."""
+    lines = sorted((_line(row, found) for row in found.rows), key=_worst_first)
+    return Overview(tuple(lines), _gaps(found), found.scanned)
 
 
-def _half(*marks: Mark) -> Half:
-    states = {mark.state for mark in marks}
-    if State.NO in states:
+def _gaps(found: Coverage) -> tuple[Gap, ...]:
+    scanned = found.scanned
+    return (
+        Gap(
+            "not-enforced",
+            "Discovered, not enforced",
+            "Found by a scan, no traffic here",
+            True,
+            found.not_enforced if scanned else None,
+        ),
+        Gap(
+            "shadow",
+            "Enforced, not in inventory",
+            "Traffic that no scan explains",
+            True,
+            found.shadow if scanned else None,
+        ),
+        Gap("no-owner", "No owner", "Nobody answers for it", False, found.no_owner if scanned else None),
+        Gap("no-scope", "No explicit scope", "Any model, any tool", False, found.no_scope),
+    )
+
+
+def _line(row: Row, found: Coverage) -> Line:
+    shadow = row.workload in found.shadow
+    posture = Half.OFF if found.scanned and not row.discovered else _half(row.owner, row.scope, row.clean)
+    about = "Traffic, in no inventory" if shadow else "" if row.discovered else "Not found by a scan"
+    return Line(row, posture, _half(row.enforced, row.audited), shadow, about if found.scanned else "")
+
+
+def _half(*cells: Cell) -> Half:
+    """The worst of the answers; a no is certain, whatever is not known beside it."""
+    marks = {cell.mark for cell in cells}
+    if Mark.NO in marks:
         return Half.OFF
-    if State.UNKNOWN in states:
+    if Mark.UNKNOWN in marks:
         return Half.UNKNOWN
-    return Half.PART if State.PART in states else Half.ON
+    return Half.PART if Mark.PARTIAL in marks else Half.ON
 
 
-def _missing(row: Row) -> int:
-    weight = {State.NO: 4, State.UNKNOWN: 2, State.PART: 1}
-    return sum(weight.get(mark.state, 0) for mark in (row.owner, row.scope, row.enforced, row.audited, row.clean))
+_WEIGHT = {Mark.NO: 4, Mark.UNKNOWN: 2, Mark.PARTIAL: 1, Mark.YES: 0}
+
+
+def _worst_first(line: Line) -> tuple[bool, int, str]:
+    return not line.shadow, -sum(_WEIGHT[cell.mark] for cell in line.row.cells.values()), line.row.workload

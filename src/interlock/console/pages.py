@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from interlock.console.access import SESSION_S, Access
 from interlock.console.boundary import Refusal, cookie_name, is_secure, session_ids
-from interlock.console.overview import GAPS, Overview, ordered
+from interlock.console.overview import overview
 from interlock.console.render import Page, Templates, link, session_id, session_link
 from interlock.console.sources import Sources
 from interlock.console.timeline import Entry, timeline
@@ -34,6 +34,7 @@ MAX_WORKLOADS = 500
 PAGE_STEPS = 500
 # SQLite and PostgreSQL hold integers of 64 bits.
 MAX_US = 2**63 - 1
+GAPS = ("not-enforced", "shadow", "no-owner", "no-scope")
 VIEWS = {"attention": "Needs a look", "all": "All"}
 
 
@@ -58,21 +59,21 @@ class Pages:
 
     def overview(self, request: Request) -> Response:
         """`/`: how many workloads hold in both layers, which gaps are open, what was blocked last."""
-        wanted = _one_of(request, "gap", ("", *(gap.key for gap in GAPS)))
+        chosen = _one_of(request, "gap", ("", *GAPS))
         fresh = self._refresh(request)
         store = self._sources.store
-        coverage = self._part(request, lambda: Overview(ordered(self._sources.coverage())))
-        view = coverage.value or Overview(())
-        gap = next((gap for gap in GAPS if gap.key == wanted), None)
-        rows = view.behind(gap) if gap else view.rows
+        coverage = self._part(request, lambda: overview(self._sources.coverage()))
+        gaps = coverage.value.gaps if coverage.value else ()
+        gap = next((gap for gap in gaps if gap.key == chosen), None)
+        lines = coverage.value.lines if coverage.value else ()
+        if gap:
+            lines = tuple(line for line in lines if line.row.workload in (gap.workloads or ()))
         context = {
             "coverage": coverage,
             "gap": gap,
-            "gaps": [
-                (each, len(view.behind(each)), link("/", gap=each.key) + "#coverage", each is gap) for each in GAPS
-            ],
-            "rows": rows[:MAX_MATRIX_ROWS],
-            "left_out": max(0, len(rows) - MAX_MATRIX_ROWS),
+            "tiles": [(each, link("/", gap=each.key) + "#coverage") for each in gaps],
+            "lines": lines[:MAX_MATRIX_ROWS],
+            "left_out": max(0, len(lines) - MAX_MATRIX_ROWS),
             "newest": self._part(request, lambda: store.sessions(blocked=True, limit=NEWEST)),
             "refused": self._part(request, store.refused),
             "now_us": self._sources.now_us(),
@@ -177,16 +178,14 @@ class Pages:
         hint = detail or ("A session has a page once its first call is recorded." if status == 404 else "")
         context = _message(status, what.get(status, "This page cannot be shown."), [hint] if hint else [], home=True)
         fresh: Part[object] = Part(None)
-        answer = self._framed(request, "message.html", context, fresh, ("Not shown", ""), status=status)
+        answer = self._framed(request, "message.html", context, fresh, ("Not shown", ""), active="", status=status)
         if isinstance(error, HTTPException) and error.headers:
             answer.headers.update(error.headers)
         return answer
 
     def broken(self, request: Request, _error: Exception) -> Response:
         """The page for a fault of ours. What it was is in the log, under the request's id."""
-        hint = [
-            "The fault is written to the log of interlock itself, under the request below. What was recorded is not lost."
-        ]
+        hint = ["The log of interlock itself has the fault under the request below."]
         return self._alone(request, 500, "This page failed.", hint, home=True)
 
     def _alone(

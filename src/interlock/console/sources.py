@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interlock.console.overview import Row
+from interlock.governance.coverage import Coverage
 from interlock.store import Store
 
 
@@ -31,7 +31,7 @@ class Sources:
 
     store: Store
     refresh: Callable[[], object]
-    coverage: Callable[[], tuple[Row, ...]]
+    coverage: Callable[[], Coverage]
     audit_status: Callable[[], AuditStatus]
     now_us: Callable[[], int]
     title: str
