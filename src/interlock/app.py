@@ -1,17 +1,29 @@
-"""The composition root: the only place that builds objects from settings."""
+"""The composition root: builds objects from settings. What `interlock up` starts is in `up.py`."""
 
+import secrets
+import time
 from collections.abc import Callable
+from hashlib import blake2b
+from importlib.resources import files
 from itertools import islice
+from pathlib import Path
 
 from interlock.config import Settings
+from interlock.detectors import Engine, detectors
+from interlock.governance.coverage import Coverage, Seen, coverage
+from interlock.guard import Rules
+from interlock.model.errors import ConfigError
+from interlock.policy import Policies, Scope, Source
 from interlock.store import Stored
 from interlock.store.database import address
+from interlock.store.files import create_whole, read_plain
 from interlock.store.log import AuditLog
 from interlock.store.segments import is_log, read
 from interlock.store.signer import load_signer, make_signer
 from interlock.store.sql import SqlStore
 
 _INDEX_BATCH = 500
+SECRET_BYTES = 32
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -48,3 +60,65 @@ def refresh(settings: Settings, store: SqlStore) -> int:
             store.index(batch)
             added += len(batch)
     return added
+
+
+def rules(settings: Settings) -> Rules:
+    """The policies, detectors and labels of these settings. Raises: PolicyError, ConfigError."""
+    bundled = files("interlock.policy")
+    schema = Source("schema.cedarschema", bundled.joinpath("schema.cedarschema").read_text("utf-8"))
+    sources = [_cedar(settings, name) for name in settings.policy.files]
+    if settings.policy.bundled:
+        sources.insert(0, Source("bundled.cedar", bundled.joinpath("bundled.cedar").read_text("utf-8")))
+    scopes = {
+        name: Scope(manifest.models, manifest.tools, manifest.unsafe_tools)
+        for name, manifest in settings.workloads.items()
+    }
+    key = _secret(settings.data / "keys" / "digest.key")
+    return Rules(
+        policies=Policies(schema, tuple(sources), scopes),
+        engine=Engine(detectors()),
+        digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest(),
+        now_us=now_us,
+        limit=settings.gateway.max_body_bytes,
+        tools=settings.tools,
+    )
+
+
+def now_us() -> int:
+    """The clock: microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
+    """Posture and runtime side by side, from the last scan and the index of the log (see `refresh`)."""
+    now = now_us()
+    seen = [Seen(u.workload, u.first_us, u.last_us, u.requests, u.blocked) for u in store.usage()]
+    valid = (
+        k
+        for k in store.keys()  # noqa: SIM118 - no dict
+        if k.revoked_us is None and (k.expires_us is None or k.expires_us > now)
+    )
+    return coverage(store.last_scan(), seen, settings.workloads, frozenset(key.workload for key in valid))
+
+
+def _cedar(settings: Settings, name: str) -> Source:
+    path = (settings.file.parent if settings.file else Path()) / name
+    try:
+        return Source(str(path), path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read it: {error}", where=str(path), hint="see [policy] files") from error
+
+
+def _secret(path: Path) -> bytes:
+    """32 random bytes that are kept in `path`, made on first use."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_whole(path, secrets.token_bytes(SECRET_BYTES))
+        secret = read_plain(path)
+    except OSError as error:
+        hint = "the data folder must be readable and writable"
+        raise ConfigError(f"cannot keep a secret: {error.strerror}", where=str(path), hint=hint) from error
+    if len(secret) != SECRET_BYTES:
+        raise ConfigError(f"holds {len(secret)} bytes", where=str(path), hint="put it back from your backup")
+    return secret

@@ -1,0 +1,53 @@
+"""Start the gateway and the console.
+
+Model clients then use the gateway's address and an interlock key:
+
+  OPENAI_BASE_URL=http://127.0.0.1:7700/openai/v1
+  OPENAI_API_KEY=<printed by: interlock identity add WORKLOAD>
+
+The provider's own key stays here, in the variable that [llm.upstreams.<name>] api_key_env names. Stops on
+SIGINT or SIGTERM, after the answers under way.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+
+from interlock.cli import _options
+from interlock.config import Settings
+
+SUMMARY = "start the gateway and the console"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    _options.add(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    import uvloop
+
+    settings = _options.settings(args)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    from interlock.up import serving
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(settings) as up:
+        print(f"gateway   {up.gateway}", f"console   {up.console}", f"open      {up.link}", sep="\n", flush=True)
+        print("          (this link works once; a new one comes with each start)", flush=True)
+        for name, upstream in settings.upstreams.items():
+            print(f"model     {up.gateway}/{name}/v1  ->  {upstream.url}", flush=True)
+            if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
+                print(f"          {upstream.api_key_env} is not set: requests go out with no credential", flush=True)
+        print(f"data      {settings.data}", flush=True)
+        await stop.wait()
+        print("stopping: waiting for the answers under way", flush=True)

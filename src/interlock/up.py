@@ -1,0 +1,120 @@
+"""What `interlock up` starts: the gateway and the console in one event loop, and what runs beside them."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from interlock.app import current_coverage, now_us, open_log, open_store, refresh, rules
+from interlock.config import Settings
+from interlock.console.access import Access
+from interlock.console.app import build
+from interlock.console.serve import serve
+from interlock.console.sources import AuditStatus, Sources
+from interlock.gateway.server import Gateway
+from interlock.gateway.upstream import Pool
+from interlock.identity.keys import Keyring
+from interlock.model.errors import AuditError
+from interlock.protocols import adapters
+from interlock.store.segments import CHECKPOINT, is_log, verifier_of, verify
+from interlock.store.sql import SqlStore
+
+# How long a new or revoked key may take to be in force.
+KEYS_S = 0.5
+# Between two verifications of the whole log, for the console.
+VERIFY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is up: the addresses, and the one-time link to the console."""
+
+    gateway: str
+    console: str
+    link: str
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> AsyncIterator[Serving]:
+    """The gateway and the console, up while the block runs. Raises: an InterlockError if one cannot start."""
+    store = open_store(settings)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        ready = rules(settings)
+        keyring = Keyring(store.keys())
+        loop = asyncio.get_running_loop()
+        pools = {
+            name: Pool(name, upstream, env.get(upstream.api_key_env, ""), settings.gateway, loop)
+            for name, upstream in settings.upstreams.items()
+        }
+        with open_log(settings, now_us) as log:
+            request_id = functools.partial(secrets.token_hex, 8)
+            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, request_id)
+            port = await gateway.start()
+            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring))]
+            try:
+                access = Access()
+                watched = _Watched(settings)
+                tasks.append(loop.create_task(watched.run()))
+                sources = Sources(
+                    store=store,
+                    refresh=lambda: refresh(settings, store),
+                    coverage=lambda: current_coverage(settings, store),
+                    audit_status=lambda: watched.status,
+                    now_us=now_us,
+                    title=settings.console.title,
+                )
+                async with serve(build(sources, access, settings.console), settings.console) as listening:
+                    link = access.mint_link(listening.url)
+                    yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await gateway.stop()
+    finally:
+        store.close()
+
+
+async def _reload_keys(store: SqlStore, keyring: Keyring) -> None:
+    """New and revoked keys are in force within `KEYS_S`, whoever wrote them."""
+    seen = None
+    while True:
+        version = await asyncio.to_thread(store.version)
+        if version != seen:
+            keyring.replace(await asyncio.to_thread(store.keys))
+            seen = version
+        await asyncio.sleep(KEYS_S)
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+class _Watched:
+    """Whether the audit logs hold, looked at again and again beside the traffic."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._logs = settings.data / "audit"
+        self._own = self._logs / settings.gateway.name
+        self.status = AuditStatus(holds=None)
+
+    async def run(self) -> None:
+        """Verify, wait, verify again, until cancelled."""
+        while True:
+            self.status = await asyncio.to_thread(self._look)
+            await asyncio.sleep(VERIFY_S)
+
+    def _look(self) -> AuditStatus:
+        try:
+            reports = [verify(folder, verifier_of(folder)) for folder in sorted(self._logs.iterdir()) if is_log(folder)]
+            newest = self._own / CHECKPOINT
+            signed_us = newest.stat().st_mtime_ns // 1000 if newest.exists() else None
+        except (AuditError, OSError) as error:
+            return AuditStatus(holds=False, problem=str(error))
+        damaged = [report for report in reports if report.damage]
+        problem = f"{damaged[0].log}: {damaged[0].damage.what}" if damaged and damaged[0].damage else ""
+        return AuditStatus(not damaged, sum(report.records for report in reports), signed_us, problem)
