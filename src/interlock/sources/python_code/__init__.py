@@ -7,21 +7,24 @@ each kind of symbol says what it makes of a call (`kinds`, `sightings`). Nothing
 
 import ast
 import re
+import sys
 import warnings
 from collections.abc import Mapping
 from functools import cache
 
 from interlock import knowledge
+from interlock.inventory.model_names import SERVING
 from interlock.model.asset import AssetKind, Evidence, Fact, NotScanned, Observation, Site
 from interlock.model.meta import Meta
 from interlock.sources import FileSource, Reading
 from interlock.sources.python_code import kinds, table
 from interlock.sources.python_code.examples import EXAMPLES
 from interlock.sources.python_code.meaning import Reader, keyword
-from interlock.sources.python_code.scopes import Imported, Module, Scope, Use, survey
-from interlock.sources.python_code.sightings import MODEL_NAME, Sightings
+from interlock.sources.python_code.scopes import Imported, Module, Named, Scope, Use, survey
+from interlock.sources.python_code.sightings import MODEL_NAME, PROMPT_NAME, Sightings
 
 ID = "python-code"
+VERSION = "{}.{}".format(*sys.version_info)  # the grammar that the syntax tree is built by
 # Modules that are English words: only an import of them is a mark.
 WORDS = frozenset({
     "agents", "agno", "azure", "boto3", "camel", "cohere", "google", "guardrails", "haystack", "instructor", "mcp",
@@ -33,6 +36,7 @@ SIGNS = (
     b"input_schema", b"inputSchema", b'"type": "function"', b"'type': 'function'", b"bedrock", b"sagemaker-runtime",
     b"genai", b"@mcp.", b"generativeai", b"vertexai", b"google.adk", b"azure.ai.", b"gpt-", b"claude-", b"gemini-",
     b"text-embedding-", b"deepseek-", b"mistral-", b"llama-", b"llama3", b"command-r", b"grok-", b"qwen",
+    b"_prompt", b"_PROMPT", b"PROMPT =", b"PROMPT:", b"prompt =",
 )  # fmt: skip
 SERVICE_CATEGORIES = frozenset({"llm_api", "gateway", "embedding"})
 
@@ -73,7 +77,7 @@ def read(path: str, data: bytes) -> Reading:
             warnings.simplefilter("ignore")  # of the scanned code's style
             tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return literals, (NotScanned(path, f"not valid Python: {_reason(error)}"),)
+        return literals, (NotScanned(path, f"not valid for Python {VERSION}: {_reason(error)}"),)
     return (*literals, *observe(path, tree)), ()
 
 
@@ -114,13 +118,25 @@ def observe(path: str, tree: ast.Module) -> tuple[Observation, ...]:
             case ast.Subscript():
                 _environment(see, use.node, use.scope)
     for named in module.named:
-        if MODEL_NAME.search(named.name):
-            see.models(named.value, named.scope, sure=False)
+        _named(see, named)
     for use in module.uses:
         if isinstance(use.node, ast.Constant):
             _address(see, use.node)
     _imports(see, module.imports)
     return tuple(see.seen[key] for key in sorted(see.seen, key=lambda k: (k[0].value, *k[1:])))
+
+
+def _named(see: Sightings, named: Named) -> None:
+    """A model or a prompt by the name that it is given; `provider:model` is a model by whatever name."""
+    text = named.value.value if isinstance(named.value, ast.Constant) else None
+    if MODEL_NAME.search(named.name) or (isinstance(text, str) and SERVED_MODEL.match(text)):
+        see.models(named.value, named.scope, sure=False, evidence=see.hearsay)
+    elif PROMPT_NAME.search(named.name) and (named.assigned or named.name != "prompt"):
+        see.named_prompt(named.name, named.value)
+
+
+# `openai:gpt-4o`, `anthropic/claude-...`: a form that only models have.
+SERVED_MODEL = re.compile("(?:" + "|".join(map(re.escape, sorted(SERVING))) + r")[:/][\w./:@-]+$")
 
 
 def _call(see: Sightings, use: Use) -> None:
@@ -251,7 +267,7 @@ def _address(see: Sightings, node: ast.Constant) -> None:
     service = knowledge.service_at(host)
     if service and service.category in SERVICE_CATEGORIES and any(host.endswith(h) for h in service.api_hosts):
         facts = {"service": service.id, "role": "address", "endpoint": knowledge.bare_url(node.value)}
-        see.add(AssetKind.LLM, host, node.lineno, facts=facts)
+        see.add(AssetKind.LLM, host, node.lineno, see.hearsay, facts)
 
 
 def _imports(see: Sightings, imports: list[Imported]) -> None:

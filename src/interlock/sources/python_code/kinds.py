@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from interlock.model.asset import AssetKind, Evidence, Fact, Link, Verb
 from interlock.sources.python_code.meaning import entry, keyword
 from interlock.sources.python_code.scopes import FunctionNode, Scope, Use
-from interlock.sources.python_code.sightings import Sightings
+from interlock.sources.python_code.sightings import CREDENTIALS, ENDPOINTS, Sightings
 from interlock.sources.python_code.table import Sdk
 
 # Symbols that run, configure or wrap an asset that is declared elsewhere: their arguments are read, no more.
@@ -75,6 +75,16 @@ def _argument(see: Sightings, met: Met, role: str) -> ast.expr | None:
     return see.argument(met.node, met.sdk.args.get(role))
 
 
+def _endpoint(see: Sightings, met: Met) -> dict[str, Fact]:
+    given = _argument(see, met, "endpoint")
+    return see.endpoint(see.argument(met.node, ENDPOINTS) if given is None else given, met.scope)
+
+
+def _credential(see: Sightings, met: Met) -> tuple[dict[str, Fact], tuple[Link, ...]]:
+    given = _argument(see, met, "credential")
+    return see.credential(see.argument(met.node, CREDENTIALS) if given is None else given, met.scope)
+
+
 def _facts(met: Met, role: str = "") -> dict[str, Fact]:
     return {"service": met.sdk.service, "sdk": met.sdk.package, "module": met.sdk.name, "role": role or None}
 
@@ -119,27 +129,25 @@ def _instructions(see: Sightings, met: Met, owner: str) -> tuple[Link, ...]:
 
 
 def _llm_client(see: Sightings, met: Met) -> None:
-    reads, links = see.credential(_argument(see, met, "credential"), met.scope)
+    reads, links = _credential(see, met)
     facts = _facts(met, "client") | reads
-    facts |= see.endpoint(_argument(see, met, "endpoint"), met.scope)
+    facts |= _endpoint(see, met)
     models = _models(see, met)
     links += models + _instructions(see, met, met.called("client")) + see.tools(_argument(see, met, "tools"), met.scope)
     see.add(AssetKind.LLM, met.sdk.name, met.node.lineno, facts=facts, links=links)
 
 
 def _llm_call(see: Sightings, met: Met) -> None:
-    reads, links = see.credential(_argument(see, met, "credential"), met.scope)
+    reads, links = _credential(see, met)
     links += _models(see, met) + _instructions(see, met, met.scope.label or met.owner)
     links += see.tools(_argument(see, met, "tools"), met.scope) + _mcp_servers(see, met)
-    facts = _facts(met, "call") | reads
-    if endpoint := _argument(see, met, "endpoint"):
-        facts |= see.endpoint(endpoint, met.scope)
+    facts = _facts(met, "call") | reads | _endpoint(see, met)
     see.add(AssetKind.LLM, met.sdk.name, met.node.lineno, facts=facts, links=links)
 
 
 def _embedding(see: Sightings, met: Met) -> None:
-    reads, links = see.credential(_argument(see, met, "credential"), met.scope)
-    facts = _facts(met) | reads
+    reads, links = _credential(see, met)
+    facts = _facts(met) | reads | _endpoint(see, met)
     see.add(AssetKind.EMBEDDING, met.sdk.name, met.node.lineno, facts=facts, links=links + _models(see, met))
 
 
@@ -191,10 +199,8 @@ def _prompt(see: Sightings, met: Met) -> None:
 
 
 def _vector_store(see: Sightings, met: Met) -> None:
-    reads, links = see.credential(_argument(see, met, "credential"), met.scope)
-    facts = _facts(met) | reads
-    if endpoint := _argument(see, met, "endpoint"):
-        facts |= see.endpoint(endpoint, met.scope)
+    reads, links = _credential(see, met)
+    facts = _facts(met) | reads | _endpoint(see, met)
     see.add(AssetKind.VECTOR_STORE, met.sdk.name, met.node.lineno, facts=facts, links=links)
 
 

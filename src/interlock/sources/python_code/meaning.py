@@ -96,12 +96,13 @@ class Reader:
                 if found := scope.find(node.id):
                     yield from self._meanings(*found, depth)
             case ast.Attribute():
-                if (owner := self._class_of(node.value, scope, depth)) and node.attr in owner.names:
+                given = tuple(self._field(node, scope, depth))
+                owner = None if given else self._class_of(node.value, scope, depth)
+                yield from given
+                if owner and node.attr in owner.names:
                     yield from self._meanings(owner.names[node.attr], owner, depth)
                 elif node.attr == "value":
                     yield from self.follow(node.value, scope, depth + 1)
-                else:
-                    yield from self._field(node, scope, depth)
             case ast.IfExp():
                 yield from self.follow(node.body, scope, depth + 1)
                 yield from self.follow(node.orelse, scope, depth + 1)

@@ -80,11 +80,12 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A text with the name that it is given: variable, argument, field or key."""
+    """A value with the name that it is given: a variable or field (`assigned`), an argument or a key."""
 
     name: str
     value: ast.expr
     scope: Scope
+    assigned: bool = False
 
 
 @dataclass(slots=True)
@@ -118,9 +119,6 @@ def survey(tree: ast.Module) -> Module:
 def _visit(node: ast.AST, scope: Scope, owner: str, module: Module) -> Iterable[_Todo]:
     """Note what this node binds and uses; give its children with their scope and owner."""
     match node:
-        case ast.Import() | ast.ImportFrom():
-            _import(node, scope, module)
-            return ()
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return _function(node, scope, module)
         case ast.ClassDef():
@@ -132,8 +130,6 @@ def _visit(node: ast.AST, scope: Scope, owner: str, module: Module) -> Iterable[
         case ast.Call() | ast.Dict() | ast.Subscript() | ast.Constant():
             module.uses.append(Use(node, scope, owner))
             _name_parts(node, scope, module)
-        case ast.Return(value=ast.expr() as value):
-            scope.returns.append(value)
         case ast.withitem():
             if isinstance(node.optional_vars, ast.Name):
                 scope.bind(node.optional_vars.id, node.context_expr)
@@ -142,7 +138,20 @@ def _visit(node: ast.AST, scope: Scope, owner: str, module: Module) -> Iterable[
             return ()  # a docstring says what others do
         case ast.Await() | ast.Expr():
             return ((node.value, scope, owner),)
+        case _:
+            _note(node, scope, module)
     return ((child, scope, "") for child in ast.iter_child_nodes(node))
+
+
+def _note(node: ast.AST, scope: Scope, module: Module) -> None:
+    """Note what a statement binds whose parts are walked as they are."""
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            _import(node, scope, module)
+        case ast.For() | ast.AsyncFor() | ast.comprehension():
+            _shadow(node.target, scope)
+        case ast.Return(value=ast.expr() as value):
+            scope.returns.append(value)
 
 
 def _name_parts(node: ast.expr, scope: Scope, module: Module) -> None:
@@ -241,11 +250,20 @@ def _bind(target: ast.expr, value: ast.expr | Annotated, scope: Scope, module: M
             if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
                 for part, its_value in zip(target.elts, value.elts, strict=True):
                     _bind(part, its_value, scope, module)
+            else:
+                _shadow(target, scope)
             return
         case _:
             return
     if isinstance(value, ast.expr):
-        module.named.append(Named(_name_of(target), value, scope))
+        module.named.append(Named(_name_of(target), value, scope, assigned=True))
+
+
+def _shadow(target: ast.expr, scope: Scope) -> None:
+    """A name that is given a value nobody can know: it hides what an outer scope calls so."""
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name):
+            scope.names.setdefault(node.id, [])
 
 
 def _name_of(target: ast.expr | None) -> str:

@@ -16,6 +16,13 @@ MAX_NAME_CHARS = 80
 MODEL_NAME = re.compile(
     r"(?i)(?:^|[_-])(?:models?|llms?|engine|deployment|embeddings?|embedder)(?:$|[_-])|model(?:id|name)$"
 )
+# A variable, argument, field or key that holds instructions for a model.
+PROMPT_NAME = re.compile(r"(?i)(?:^|_)prompts?(?:$|_(?:template|text|str|v\d+)$)|^system_(?:message|msg)$")
+# Shorter ones ask a person at a terminal for something.
+MIN_PROMPT_CHARS, MIN_PROMPT_WORDS = 60, 9
+TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|fixtures)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+ENDPOINTS = "base_url|api_base|openai_api_base|azure_endpoint|endpoint|endpoint_url|server_url"
+CREDENTIALS = "api_key|openai_api_key|anthropic_api_key|google_api_key|token"
 TEXT_BUILDERS = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -28,6 +35,11 @@ class Sightings:
     source: str
     seen: dict[tuple[AssetKind, str, int], Observation] = field(default_factory=dict)
     addresses: set[int] = field(default_factory=set)
+
+    @property
+    def hearsay(self) -> Evidence:
+        """What a mere name or address is evidence of: in a test it is an example, in a program it is meant."""
+        return Evidence.MENTIONED if TEST_PATH.search(self.path) else Evidence.DECLARED
 
     def add(
         self,
@@ -46,7 +58,9 @@ class Sightings:
             self.seen.setdefault((kind, name, line), sighting)
         return Link(Verb.USES, kind, name)
 
-    def models(self, node: ast.expr | None, scope: Scope, *, sure: bool) -> tuple[Link, ...]:
+    def models(
+        self, node: ast.expr | None, scope: Scope, *, sure: bool, evidence: Evidence = Evidence.USED
+    ) -> tuple[Link, ...]:
         """The models that this expression names. Unless `sure`, only names that a known provider gives."""
         links = []
         for value in self.reader.texts(node, scope):
@@ -55,7 +69,7 @@ class Sightings:
                 continue
             provider = provider_of(name)
             if sure or provider:
-                links.append(self.add(AssetKind.MODEL, name, value.line, facts={"provider": provider}))
+                links.append(self.add(AssetKind.MODEL, name, value.line, evidence, {"provider": provider}))
         return tuple(links)
 
     def credential(self, node: ast.expr | None, scope: Scope) -> tuple[dict[str, Fact], tuple[Link, ...]]:
@@ -97,6 +111,16 @@ class Sightings:
             parts = {"constant": not isinstance(text, ast.JoinedStr)}
             links.append(self.add(AssetKind.PROMPT, name, text.lineno, Evidence.DECLARED, parts))
         return tuple(links)
+
+    def named_prompt(self, name: str, node: ast.expr) -> None:
+        """A text of some length that is given a prompt's name, unless it was already seen as what it is used for."""
+        text = written_text(node)
+        if text is None or any(kind is AssetKind.PROMPT and line == text.lineno for kind, _, line in self.seen):
+            return
+        words = " ".join(c.value for c in ast.walk(text) if isinstance(c, ast.Constant) and isinstance(c.value, str))
+        if len(words) >= MIN_PROMPT_CHARS and len(words.split()) >= MIN_PROMPT_WORDS:
+            facts = {"constant": not isinstance(text, ast.JoinedStr)}
+            self.add(AssetKind.PROMPT, name, text.lineno, self.hearsay, facts)
 
     def system_messages(self, node: ast.expr | None, scope: Scope, owner: str) -> tuple[Link, ...]:
         """The system and developer messages of a literal list of messages, as dictionaries or as pairs."""
