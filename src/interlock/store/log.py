@@ -235,9 +235,10 @@ class AuditLog:
     def _roll(self, n: int) -> None:
         """Begin the segment whose first record is `n`. Rare, so that it may wait for the disk."""
         os.fdatasync(self._segment)
+        segment = os.open(segment_path(self.directory, n), _APPEND | os.O_EXCL, MODE)
         os.close(self._segment)
+        self._segment = segment
         self._sizes[max(self._sizes)] = self._size_bytes
-        self._segment = os.open(segment_path(self.directory, n), _APPEND | os.O_EXCL, MODE)
         self._sizes[n] = self._size_bytes = 0
         os.fsync(self._lock)
 
