@@ -200,6 +200,7 @@ def test_the_session_tells_its_story() -> None:
 def test_only_what_was_blocked() -> None:
     page = read(telling(), "/sessions/7f3a91c2d4e5?show=blocked")
     assert [id_ for id_ in page.ids if id_.startswith("s")] == ["s10"]
+    assert "10" in page.text.partition("Blocked only")[2][:8]
     assert "/sessions/7f3a91c2d4e5#s5" in page.hrefs
     assert "/sessions/7f3a91c2d4e5?show=all" in page.hrefs
 
@@ -264,14 +265,14 @@ def test_coverage_that_fails_leaves_the_rest() -> None:
 def test_an_index_that_lags_is_said() -> None:
     given = replace(telling(), refresh=failing(AuditError("record 7 is damaged")))
     for target in ("/", "/sessions", "/sessions/7f3a91c2d4e5"):
-        assert "The newest records are missing from this page. record 7 is damaged" in read(given, target).text
+        assert "The newest records are missing from this page (record 7 is damaged)" in read(given, target).text
 
 
 @pytest.mark.parametrize("target", ["/", "/sessions", "/sessions/7f3a91c2d4e5", "/nowhere"])
 def test_a_log_that_does_not_verify_is_said_on_every_page(target: str) -> None:
     status = AuditStatus(holds=False, records=3, problem="record 2 does not match")
     page = read(replace(telling(), audit_status=lambda: status), target, 404 if target == "/nowhere" else 200)
-    assert "The audit log does not verify. record 2 does not match" in page.text
+    assert "The audit log does not verify (record 2 does not match)" in page.text
     assert "Audit log verified" not in page.text
 
 
