@@ -15,4 +15,9 @@ def console() -> Console:
 
 def shown(text: str) -> str:
     """A text of somebody else, safe to print: no markup of ours, and nothing that a terminal acts on."""
-    return escape("".join([c if c.isprintable() else "\ufffd" for c in text]))
+    return escape(clean(text))
+
+
+def clean(text: str) -> str:
+    """`text` with a mark in place of each character that a terminal acts on; it may still hold markup."""
+    return "".join([c if c.isprintable() else "\ufffd" for c in text])
