@@ -201,7 +201,7 @@ def _interlock(setting: Setting) -> Ready:
     added = subprocess.run(
         [*program, "identity", "add", "bench", *where], capture_output=True, text=True, check=True, timeout=START_S
     )
-    key = re.search(r"\bil[-_][\w.-]+", added.stdout)
+    key = re.search(r"\bilk_[a-z2-7]+_[a-z2-7]+", added.stdout)
     if key is None:
         raise RuntimeError(f"`interlock identity add` printed no key: {added.stdout!r}")
     return Ready((*program, "up", *where), path=f"/openai{PATH}", key=key[0])
