@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cryptography
@@ -33,14 +34,17 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-async def commit_together(log: AuditLog, groups: int, size: int) -> None:
+def commit_together(log: AuditLog, groups: int, size: int) -> None:
     """`groups` times, `size` callers each write a record and wait until it is on disk."""
 
     async def one() -> None:
         await log.durable(log.append(answer()))
 
-    for _ in range(groups):
-        await asyncio.gather(*[one() for _ in range(size)])
+    async def all_groups() -> None:
+        for _ in range(groups):
+            await asyncio.gather(*[one() for _ in range(size)])
+
+    asyncio.run(all_groups())
 
 
 def index(folder: Path, store: SqlStore) -> None:
@@ -83,7 +87,7 @@ def main(records: int) -> None:
             show("append", appending / records * 1e6, "us/record")
             for together in (1, 10, 100):
                 groups = 2_000 // (10 + together)
-                waiting = timed(lambda n=groups, m=together: asyncio.run(commit_together(log, n, m)))  # type: ignore[misc]
+                waiting = timed(partial(commit_together, log, groups, together))
                 show(f"append and on disk, {together} together", waiting / (groups * together) * 1e6, "us/record")
             show("checkpoint", timed(log.checkpoint) * 1e6, "us")
         show("open", timed(lambda: AuditLog.open(folder, "gw-1", key, settings, clock_us).close()) * 1e3, "ms")

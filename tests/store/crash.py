@@ -89,20 +89,19 @@ def main(base: Path) -> int:
     ends = 0
     begun = base / "begun"
     end_at(begun, 40, halves=True)
-    for start in (None, begun):
-        for halves in (False, True):
-            k, done = 0, False
-            while not done:
-                folder = base / "log"
-                shutil.rmtree(folder, ignore_errors=True)
-                if start:
-                    shutil.copytree(start, folder)
-                    with open(max(folder.glob("records-*")), "ab") as file:
-                        file.write(b"half a record")
-                last, done = end_at(folder, k, halves=halves)
-                must_be_whole(folder, last, k)
-                k += 1
-                ends += 1
+    for start, halves in ((None, False), (None, True), (begun, True)):
+        k, done = 0, False
+        while not done:
+            folder = base / "log"
+            shutil.rmtree(folder, ignore_errors=True)
+            if start:
+                shutil.copytree(start, folder)
+                with open(max(folder.glob("records-*")), "ab") as file:
+                    file.write(b"half a record")
+            last, done = end_at(folder, k, halves=halves)
+            must_be_whole(folder, last, k)
+            k += 1
+            ends += 1
     sys.stdout.write(f"{ends}\n")
     return 0
 

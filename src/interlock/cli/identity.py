@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--days", metavar="N", type=int, help="the key expires after N days (default: it does not)")
     listing = actions.add_parser("list", help="show all keys; no secrets")
     revoke = actions.add_parser("revoke", help="refuse a key from now on")
-    revoke.add_argument("key_id", metavar="KEY_ID", help="as `identity list` shows it")
+    revoke.add_argument("key_id", metavar="KEY_ID", help="as `identity list` shows it; or a whole key that has leaked")
     for action in (add, listing, revoke):
         _options.add(action)
 
@@ -52,9 +52,11 @@ def run(args: argparse.Namespace) -> int:
             case "list":
                 _print_keys(store.keys(), now_us)
             case "revoke":
-                if not store.revoke_key(args.key_id, now_us):
-                    raise UsageError(f"there is no key {args.key_id}", hint="see: interlock identity list")
-                console().print(f"key {shown(args.key_id)} is refused from now on")
+                # Who has found a leaked key may give all of it; it must not be repeated.
+                key_id = args.key_id.split("_")[1] if args.key_id.startswith("ilk_") else args.key_id
+                if not store.revoke_key(key_id, now_us):
+                    raise UsageError(f"there is no key {key_id}", hint="see: interlock identity list")
+                console().print(f"key {shown(key_id)} is refused from now on")
     finally:
         store.close()
     return 0

@@ -32,7 +32,11 @@ class Database:
             self._engine = create_engine(url, hide_parameters=True)
             if self._engine.dialect.name == "sqlite":
                 _for_sqlite(self._engine)
-            self._migrate()
+            try:
+                self._migrate()
+            except BaseException:
+                self._engine.dispose()
+                raise
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
