@@ -96,7 +96,8 @@ class MemoryStore:
             and (blocked is None or bool(each.blocked) == blocked)
             and (before is None or each.last_us < before)
         ]
-        return tuple(sorted(found, key=lambda each: each.last_us, reverse=True)[:limit])
+        found.sort(key=lambda each: (-each.last_us, each.id))
+        return tuple(each for each in found if each.last_us >= found[:limit][-1].last_us)
 
     def _session(self, name: str) -> Session:
         records = [stored.record for stored in self.records if stored.record.session == name]

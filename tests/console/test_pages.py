@@ -143,6 +143,21 @@ def test_pages_by_key_lose_and_repeat_nothing() -> None:
     assert target == ""
 
 
+def test_sessions_that_ended_together_are_on_one_page() -> None:
+    given = of(*(quiet(f"s{n:03}", NOW + n // 60) for n in range(120)))
+    first = read(given, "/sessions?view=all")
+    assert sum(href.startswith("/sessions/") for href in first.hrefs) == 60
+    older = next(href for href in first.hrefs if "before=" in href)
+    second = read(given, older)
+    assert sum(href.startswith("/sessions/") for href in second.hrefs) == 60
+    assert not any("before=" in href for href in second.hrefs)
+
+
+def test_a_full_last_page_leads_no_further() -> None:
+    page = read(of(*(quiet(f"s{n:03}", NOW + n) for n in range(50))), "/sessions?view=all")
+    assert not any("before=" in href for href in page.hrefs)
+
+
 def test_beyond_the_last_page_there_is_a_way_back() -> None:
     assert "/sessions?view=all" in read(telling(), "/sessions?view=all&before=1").hrefs
 

@@ -19,7 +19,7 @@ from interlock.console.render import Templates
 from interlock.console.settings import ConsoleSettings
 from interlock.console.sources import Sources
 
-SIGN_IN = "interlock prints a one-time link when it starts: open the newest one from its terminal."
+SIGN_IN = "interlock up prints a one-time link to this console each time it starts."
 MEDIA_TYPES = MappingProxyType(
     {"console.css": "text/css", "console.js": "text/javascript", "favicon.svg": "image/svg+xml"}
 )

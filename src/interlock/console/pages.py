@@ -74,7 +74,7 @@ class Pages:
             "tiles": [(each, link("/", gap=each.key) + "#coverage") for each in gaps],
             "lines": lines[:MAX_MATRIX_ROWS],
             "left_out": max(0, len(lines) - MAX_MATRIX_ROWS),
-            "newest": self._part(request, lambda: store.sessions(blocked=True, limit=NEWEST)),
+            "newest": self._part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
             "refused": self._part(request, store.refused),
             "now_us": self._sources.now_us(),
         }
@@ -86,11 +86,10 @@ class Pages:
         workload = request.query_params.get("workload", "")
         before = _number(request, "before", MAX_US)
         fresh = self._refresh(request)
-        found = self._part(request, lambda: self._found(view, workload, before, PAGE_ROWS + 1))
-        shown = found.value[:PAGE_ROWS] if found.value is not None else None
-        more = found.value is not None and len(found.value) > PAGE_ROWS
+        found = self._part(request, lambda: self._page_of(view, workload, before))
+        older = found.value[1] if found.value else None
         context = {
-            "sessions": Part(shown, found.problem, found.hint),
+            "sessions": found,
             "attention": self._part(
                 request, lambda: _up_to(self._found("attention", workload, None, MAX_ATTENTION + 1))
             ),
@@ -99,9 +98,7 @@ class Pages:
             "workload": workload,
             "workloads": self._workloads(request, workload),
             "newest": link("/sessions", view=view, workload=workload) if before is not None else "",
-            "older": link("/sessions", view=view, workload=workload, before=shown[-1].last_us)
-            if shown and more
-            else "",
+            "older": link("/sessions", view=view, workload=workload, before=older) if older else "",
         }
         return self._framed(request, "sessions.html", context, fresh, ("Sessions", ""))
 
@@ -237,6 +234,16 @@ class Pages:
     def _found(self, view: str, workload: str, before: int | None, limit: int) -> tuple[Session, ...]:
         blocked = True if view == "attention" else None
         return self._sources.store.sessions(workload=workload or None, blocked=blocked, before=before, limit=limit)
+
+    def _page_of(self, view: str, workload: str, before: int | None) -> tuple[tuple[Session, ...], int | None]:
+        """A page of sessions, and where the next one begins; None if there is none.
+
+        The store may give more than asked for: those that ended together are never parted.
+        """
+        found = self._found(view, workload, before, PAGE_ROWS)
+        if len(found) < PAGE_ROWS or not self._found(view, workload, found[-1].last_us, 1):
+            return found, None
+        return found, found[-1].last_us
 
     def _workloads(self, request: Request, chosen: str) -> list[str]:
         """What the filter offers; the chosen one always, known or not."""
