@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types docs docs-serve bench lock format clean
+.PHONY: demo test check lint types cover docs docs-serve bench bench-peers lock format clean
+# mkdocs-material prints an advertisement for its successor on each build.
+export NO_MKDOCS_2_WARNING := 1
 
 demo: .venv/.demo
 	$(BIN)/interlock demo $(DEMO)
@@ -11,12 +13,7 @@ demo: .venv/.demo
 test: .venv/.dev
 	$(BIN)/python -m pytest
 
-check: .venv/.dev lint types
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -n 0
-	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --skip-empty
-	$(MAKE) docs
+check: lint types cover docs
 
 lint: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -26,13 +23,30 @@ lint: .venv/.dev
 types: .venv/.dev
 	$(BIN)/mypy
 
+# Each worker process of pytest writes its own data; COVERAGE_PROCESS_START also reaches what the tests start.
+cover: .venv/.dev
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --skip-empty
+
 docs: .venv/.dev
-	$(BIN)/python -m interlock.cli docs --check
-	$(BIN)/mkdocs build --quiet --strict --site-dir build/site
+	$(BIN)/python -m docs.generate --check
+	$(BIN)/python -m mkdocs build --quiet --strict --site-dir build/site
+
+docs-serve: .venv/.dev
+	$(BIN)/python -m mkdocs serve
+
+bench: .venv/.dev
+	$(BIN)/python -m bench.gateway $(BENCH)
+
+# Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
+bench-peers: build/peers/.done
 
 format: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m docs.generate
 
 lock: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/lock.sh
@@ -43,6 +57,11 @@ clean:
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"interlock needs Python 3.11 or later; this is {v[0]}.{v[1]}. Set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
+
+build/peers/.done: bench/peers.txt
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/python -m pip --disable-pip-version-check --quiet install -r bench/peers.txt
+	@touch $@
 
 # A stamp is made only when its step has wholly succeeded, so that a broken set-up is done again.
 .venv/.demo: requirements/demo.txt pyproject.toml | .venv/bin/python

@@ -15,6 +15,11 @@ CONSOLE = "the console never reaches the wire"
 INDEPENDENT = "entries of a catalogue know nothing of each other"
 
 
+def outside_coverage() -> dict[str, str]:
+    """The environment, less what makes a program measure its coverage: a copy of the package is not the package."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of the package, to plant in; its folder."""
@@ -28,7 +33,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "400", "NO_COLOR": "1"},
+        env={**outside_coverage(), "PYTHONPATH": str(folder / "src"), "COLUMNS": "400", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -16,6 +16,11 @@ from interlock.model.errors import UsageError
 ROOT = Path(__file__).parent.parent
 
 
+def outside_coverage() -> dict[str, str]:
+    """The environment, less what makes a program measure its coverage: a copy of the package is not the package."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A source checkout to write into."""
@@ -31,7 +36,7 @@ def in_checkout(checkout: Path, *command: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout / "src"), "COLUMNS": "200"},
+        env={**outside_coverage(), "PYTHONPATH": str(checkout / "src"), "COLUMNS": "200"},
         capture_output=True,
         text=True,
         check=False,
