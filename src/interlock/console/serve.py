@@ -14,6 +14,7 @@ from interlock.model.errors import ConfigError
 
 # A request's head, cookies and all; h11 answers 400 to more.
 MAX_HEAD_BYTES = 32_768
+MAX_PORT = 65_535
 MAX_CONNECTIONS = 128
 IDLE_S = 15
 # How long pages under way may take when the console is stopped.
@@ -84,17 +85,19 @@ async def serve(app: ASGIApp, settings: ConsoleSettings) -> AsyncIterator[Listen
 
 def _bind(settings: ConsoleSettings) -> socket.socket:
     where = f"[console] host = {settings.host!r}, port = {settings.port}"
+    if settings.port > MAX_PORT:  # getaddrinfo would take it for another port, without a word
+        raise ConfigError("no such port", where=where, hint=f"name one up to {MAX_PORT}, or 0 for a free one")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(f"no such address: {error}", where=where, hint="name an address of this machine") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         bound.close()
         hint = "another program has this port, or the address is not of this machine; set another, or port = 0"
         raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
