@@ -207,3 +207,48 @@ def test_a_folder_that_cannot_be_made_is_an_audit_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AuditError, match="cannot open the audit log"):
         open_log(tmp_path / "file" / "log")
+
+
+def test_an_interrupted_append_is_not_followed_by_another(folder: Path) -> None:
+    class Interrupting(Clock):
+        armed = False
+
+        def __call__(self) -> int:
+            if self.armed:
+                raise KeyboardInterrupt
+            return super().__call__()
+
+    clock = Interrupting()
+    log = open_log(folder, clock=clock)
+    clock.armed = True
+    with pytest.raises(KeyboardInterrupt):
+        log.append(answer())  # the line is in the file by now, and not yet in the tree
+    clock.armed = False
+    for use in (lambda: log.append(answer()), log.checkpoint):
+        with pytest.raises(AuditError, match="interrupted"):
+            use()
+    log.close()
+    with open_log(folder) as again:
+        assert again.append(answer()) == 1
+    assert check(folder).whole
+
+
+def test_many_checkpoints_do_not_slow_the_start(folder: Path) -> None:
+    write_log(folder, 3)
+    first, *_, last = history(folder).notes
+    path = folder / "checkpoints"
+    many = (first + b"\n") + (last + b"\n") * 400
+    path.write_bytes(many)
+    assert len(history(folder).notes) == 401
+    assert history(folder, 65_536).notes == (last,) * (65_536 // (len(last) + 1))
+    path.write_bytes(b"x" + many[1:])  # the start does not look there; `verify` does
+    with open_log(folder) as log:
+        assert log.append(answer()) == 3
+    assert not check(folder).whole
+    path.write_bytes(many + b"half of one\n\nand more")
+    with pytest.raises(AuditError, match="not among all"):
+        open_log(folder)
+    (folder / "checkpoint").write_bytes(last)
+    with open_log(folder) as log:
+        assert log.append(answer()) == 4
+    assert check(folder).whole

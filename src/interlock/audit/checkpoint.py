@@ -23,7 +23,8 @@ KEY_ID_BYTES = 4
 # signed-note: a key name is not empty and has neither Unicode spaces nor a plus.
 _NAME = re.compile(r"[^\s+]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-# The character U+2014 that opens a signature line is prescribed by signed-note.
+# signed-note: a signature line opens with U+2014 and a space; no line of a checkpoint's body does.
+SIGNATURE_MARK = "\u2014 ".encode()
 _SIGNATURE = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 
 

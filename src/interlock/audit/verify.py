@@ -13,11 +13,10 @@ among the others.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
 
 from interlock.audit.canonical import place
 from interlock.audit.checkpoint import Checkpoint, Verifier, read
-from interlock.audit.merkle import Frontier, leaf_hash, root
+from interlock.audit.merkle import HASH_BYTES, Frontier, leaf_hash
 from interlock.model.errors import AuditError
 
 Line = tuple[str, int, bytes]
@@ -70,13 +69,11 @@ class Report:
         return self.damage is None
 
 
-def verify(
-    log: str, lines: Iterable[Line], notes: Iterable[Note], trusted: Verifier, leaves: Sequence[bytes] = ()
-) -> Report:
+def verify(log: str, lines: Iterable[Line], notes: Iterable[Note], trusted: Verifier, leaves: bytes = b"") -> Report:
     """The report on log `log`: `lines` of its segments in order, all its `notes`, oldest first.
 
-    `leaves` may hold leaf hashes that were kept beside the log. They are believed only if their root is a
-    signed one; they serve to name the record that was changed, where the roots alone name a range.
+    `leaves` may be the leaf hashes, one after the other, that were kept beside the log. They are believed
+    only if their root is a signed one; they name the record that was changed where roots name a range.
     """
     checkpoints, damage = _checkpoints(notes, trusted)
     walk = _Walk(log, checkpoints, _believed(leaves, checkpoints))
@@ -113,22 +110,29 @@ def _by_size(checkpoints: dict[int, Checkpoint]) -> list[Checkpoint]:
     return [checkpoints[size] for size in sorted(checkpoints)]
 
 
-def _believed(leaves: Sequence[bytes], checkpoints: Sequence[Checkpoint]) -> Sequence[bytes]:
+def _believed(leaves: bytes, checkpoints: Sequence[Checkpoint]) -> bytes:
     """The longest beginning of `leaves` whose root was signed."""
-    tree, roots, believed = Frontier(), {c.size: c.root for c in checkpoints}, 0
-    for leaf in leaves:
-        tree.append(leaf)
-        if tree.size in roots:
-            if tree.root() != roots[tree.size]:
-                break
-            believed = tree.size
-    return leaves[:believed]
+    tree, believed = Frontier(), 0
+    for checkpoint in checkpoints:
+        if checkpoint.size * HASH_BYTES > len(leaves):
+            break
+        while tree.size < checkpoint.size:
+            tree.append(_hash(leaves, tree.size))
+        if tree.root() != checkpoint.root:
+            break
+        believed = checkpoint.size
+    return leaves[: believed * HASH_BYTES]
+
+
+def _hash(leaves: bytes, n: int) -> bytes:
+    """The hash of leaf `n`; empty if it is not there."""
+    return leaves[n * HASH_BYTES : (n + 1) * HASH_BYTES]
 
 
 class _Walk:
     """Goes through the lines once. `tree` holds the records that were found whole and in place so far."""
 
-    def __init__(self, log: str, checkpoints: Sequence[Checkpoint], leaves: Sequence[bytes]) -> None:
+    def __init__(self, log: str, checkpoints: Sequence[Checkpoint], leaves: bytes) -> None:
         self.tree = Frontier()
         self.unfinished: Line | None = None
         self._log = log
@@ -153,7 +157,7 @@ class _Walk:
             log, claimed = place(record)
         except AuditError as error:
             return self._changed(line, error.what)
-        if claimed < len(self._leaves) and leaf != self._leaves[claimed]:
+        if _hash(self._leaves, claimed) not in (b"", leaf):
             return self._changed(line)
         if claimed != n:
             return self._misplaced(line, claimed, rest)
@@ -191,11 +195,12 @@ class _Walk:
         """A record with another number than is due here: is the one that is due further on, or gone?"""
         n = self.tree.size
         file, offset, _ = line
-        following = [_claims(other[2]) for other in rest]
-        if n in following:
+        following = (_claims(other[2]) for other in rest)
+        after = next(following, None)
+        if after == n or n in following:
             what = f"record {claimed} stands where record {n} belongs; record {n} comes later"
             return Damage(Fault.MOVED, what, file, offset, n)
-        if n + 1 in following[:1]:
+        if after == n + 1:
             return self._changed(line, f"its number is {claimed}")
         if claimed < n:
             what = f"record {claimed} stands a second time, after record {n - 1}"

@@ -3,14 +3,23 @@
 import contextlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 MODE = 0o600
 DIRECTORY_MODE = 0o700
+_BUFFER_BYTES = 1_048_576
 
 
-def read_plain(path: Path) -> bytes:
-    """All bytes of a file. Raises: OSError, also if the last part of `path` is a symbolic link."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+def open_plain(path: Path) -> BinaryIO:
+    """A file to read. Raises: OSError, also if the last part of `path` is a symbolic link."""
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=_BUFFER_BYTES)
+
+
+def read_plain(path: Path, tail_bytes: int = 0) -> bytes:
+    """The bytes of a file; with `tail_bytes` at most its last ones. Raises: OSError, as `open_plain`."""
+    with open_plain(path) as file:
+        if tail_bytes:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - tail_bytes))
         return file.read()
 
 

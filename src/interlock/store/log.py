@@ -92,6 +92,7 @@ class AuditLog:
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="interlock-audit")
         self._signing = threading.Lock()
         self._broken: AuditError | None = None
+        self._writing = False
         self._commit: asyncio.Task[None] | None = None
         state = self._begin() if is_new(directory) else recover(directory, verifier(origin(name), key))
         self._check_verifier()
@@ -144,10 +145,10 @@ class AuditLog:
 
         Raises: AuditError if the record has no canonical form (the log goes on), or cannot be written (it does not).
         """
-        if self._broken:
-            raise self._broken
+        self._check()
         n = self._tree.size
         line = encode(record, self.name, n)
+        self._writing = True
         try:
             if self._size_bytes and self._size_bytes + len(line) >= self._settings.segment_bytes:
                 self._roll(n)
@@ -160,13 +161,14 @@ class AuditLog:
         leaf = leaf_hash(line)
         self._leaves.append(leaf)
         self._tree.append(leaf)
+        self._writing = False
         return n
 
     async def durable(self, n: int) -> None:
         """Wait until record `n` is on disk. Raises: AuditError if it cannot be."""
         while self._durable <= n:
-            if self._broken:
-                raise self._broken
+            self._check()
+            assert n < self._tree.size, "only a record that was appended can become durable"
             if self._commit is None:
                 self._commit = asyncio.get_running_loop().create_task(self._sync())
             # One who is cancelled must not take the others' fdatasync with it.
@@ -174,6 +176,7 @@ class AuditLog:
 
     async def tick(self) -> None:
         """Sign a checkpoint if one is due, without holding up the event loop. Raises: AuditError."""
+        self._check()
         waiting_us = self._clock_us() - self._unsigned_since_us
         few = len(self._leaves) < self._settings.checkpoint_records
         if not self._leaves or (few and waiting_us < self._settings.checkpoint_s * 1_000_000):
@@ -189,8 +192,7 @@ class AuditLog:
 
     def checkpoint(self) -> None:
         """Sign everything now; waits for the disk. Raises: AuditError."""
-        if self._broken:
-            raise self._broken
+        self._check()
         self._sign(self._snapshot())
         self._durable = self._tree.size
 
@@ -200,7 +202,7 @@ class AuditLog:
             return
         self._pool.shutdown(wait=True)
         try:
-            if self._leaves and not self._broken:
+            if self._leaves and not self._broken and not self._writing:
                 self.checkpoint()
         finally:
             self._broken = self._broken or AuditError("the audit log is closed", where=str(self.directory))
@@ -301,6 +303,14 @@ class AuditLog:
         mark = Mark(s.size, tuple(h.hex() for h in s.hashes), s.segments)
         replace_whole(self.directory / FRONTIER, msgspec.json.encode(mark))
         self._signed = s.size
+
+    def _check(self) -> None:
+        if self._writing and not self._broken:
+            # Such as a second Ctrl-C: nobody knows how much of the record is in the file.
+            what = "writing a record was interrupted"
+            self._broken = AuditError(what, where=str(self.directory), hint="start again: opening the log sees to it")
+        if self._broken:
+            raise self._broken
 
     def _break(self, error: OSError) -> AuditError:
         """From now on this log takes nothing."""

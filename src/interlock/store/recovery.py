@@ -6,8 +6,8 @@ they are cut off and kept in a file of their own. Nothing is signed here.
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,8 @@ from interlock.store import segments as layout
 from interlock.store.files import read_plain, replace_whole
 
 _HINT = "keep this folder, it is evidence; `interlock audit verify` tells more; to go on, move it elsewhere"
+# The newest checkpoints are looked for in so much of the file: some three hundred of them.
+_TAIL_BYTES = 65_536
 
 
 class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +31,10 @@ class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int
     hashes: tuple[str, ...]
     segments: tuple[tuple[int, int], ...]
+
+    def tree(self) -> Frontier:
+        """The tree. Raises: ValueError if there is no such tree."""
+        return Frontier(self.size, map(bytes.fromhex, self.hashes))
 
 
 @dataclass(slots=True)
@@ -47,7 +53,7 @@ class State:
 
 def is_new(directory: Path) -> bool:
     """Whether no log was ever begun here. The first checkpoint is signed before the first record is written."""
-    found = layout.history(directory)
+    found = layout.history(directory, _TAIL_BYTES)
     return not layout.segments(directory) and not found.notes and found.newest is None
 
 
@@ -56,8 +62,7 @@ def recover(directory: Path, trusted: Verifier) -> State:
 
     Raises: AuditError if anything signed is missing or changed, or the key is not the one that signed it.
     """
-    newest, roots = _checkpoints(directory, trusted)
-    mark = _mark(directory, roots)
+    newest, mark = _checkpoints(directory, trusted)
     state = (_walk(directory, trusted, newest, mark) if mark else None) or _walk(directory, trusted, newest, None)
     if state is None:
         damage = layout.verify(directory, trusted).damage
@@ -68,28 +73,31 @@ def recover(directory: Path, trusted: Verifier) -> State:
     return state
 
 
-def _checkpoints(directory: Path, trusted: Verifier) -> tuple[Checkpoint, Mapping[int, bytes]]:
-    """The newest checkpoint, and the signed root of each size. Puts back what a crash left unfinished."""
-    found = layout.history(directory)
+def _checkpoints(directory: Path, trusted: Verifier) -> tuple[Checkpoint, Mark | None]:
+    """The newest checkpoint, and the mark if it can be believed. Puts back what a crash left unfinished."""
+    found = layout.history(directory, _TAIL_BYTES)
     if damage := layout.history_damage(found):
         raise AuditError(damage.what, where=str(directory / damage.file), hint=_HINT)
     try:
-        checkpoints = [read_note(note, trusted) for note in found.notes]
+        newest = read_note(found.notes[-1], trusted)
+        mark = _mark(directory)
+        signed = (note for note in reversed(found.notes) if mark and b"\n%d\n" % mark.size in note)
+        roots = {c.size: c.root for c in [read_note(note, trusted) for note in islice(signed, 1)]}
     except AuditError as error:
         raise AuditError(error.what, where=str(directory / layout.CHECKPOINTS), hint=_HINT) from error
     if found.torn:
-        replace_whole(directory / f"torn-checkpoints-{checkpoints[-1].size}", found.torn)
-        os.truncate(directory / layout.CHECKPOINTS, sum(len(note) + 1 for note in found.notes))
+        replace_whole(directory / f"torn-checkpoints-{newest.size}", found.torn)
+        os.truncate(directory / layout.CHECKPOINTS, found.end)
     if found.newest != found.notes[-1]:
         replace_whole(directory / layout.CHECKPOINT, found.notes[-1])
-    return checkpoints[-1], {c.size: c.root for c in checkpoints}
+    return newest, mark if mark and roots.get(mark.size) == mark.tree().root() else None
 
 
-def _mark(directory: Path, roots: Mapping[int, bytes]) -> Mark | None:
-    """The mark, if its tree is one that was signed and the files can be those that it speaks of."""
+def _mark(directory: Path) -> Mark | None:
+    """The mark, if it makes sense and the files can be those that it speaks of."""
     try:
         mark = msgspec.json.decode(read_plain(directory / layout.FRONTIER), type=Mark)
-        tree = Frontier(mark.size, map(bytes.fromhex, mark.hashes))
+        mark.tree()
         sizes = {first: layout.segment_path(directory, first).lstat().st_size for first, _ in mark.segments}
         leaves_bytes = (directory / layout.LEAVES).lstat().st_size
     except (OSError, ValueError, msgspec.MsgspecError):
@@ -98,15 +106,14 @@ def _mark(directory: Path, roots: Mapping[int, bytes]) -> Mark | None:
     present = [s.first for s in layout.segments(directory) if s.first <= last[0]]
     fits = present == list(sizes) and all(sizes[first] == size for first, size in closed)
     fits = fits and sizes.get(last[0], 0) >= last[1] and leaves_bytes >= mark.size * HASH_BYTES
-    return mark if fits and roots.get(mark.size) == tree.root() else None
+    return mark if fits else None
 
 
 def _walk(directory: Path, trusted: Verifier, newest: Checkpoint, mark: Mark | None) -> State | None:
     """Read what follows the mark, or everything; None if it does not fit the newest checkpoint."""
     state = State(Frontier(), newest.size, 0)
     if mark:
-        tree = Frontier(mark.size, map(bytes.fromhex, mark.hashes))
-        state = State(tree, newest.size, mark.size, sizes=dict(mark.segments))
+        state = State(mark.tree(), newest.size, mark.size, sizes=dict(mark.segments))
     found = [s for s in layout.segments(directory) if s.first >= max(state.sizes, default=0)]
     for segment in found:
         if segment.first not in state.sizes and segment.first != state.tree.size:

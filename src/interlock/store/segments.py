@@ -16,16 +16,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from interlock.audit import verify as proof
 from interlock.audit.canonical import MAX_BYTES, decode, place
-from interlock.audit.checkpoint import Verifier, parse_verifier
+from interlock.audit.checkpoint import SIGNATURE_MARK, Verifier, parse_verifier
 from interlock.audit.merkle import leaf_hash
 from interlock.audit.verify import Damage, Fault, Line, Note, Report
 from interlock.model.errors import AuditError
 from interlock.store import Stored
-from interlock.store.files import read_plain
+from interlock.store.files import open_plain, read_plain
 
 CHECKPOINT, CHECKPOINTS, VERIFIER, LEAVES, FRONTIER = "checkpoint", "checkpoints", "verifier.pub", "leaves", "frontier"
 _SEGMENT = re.compile(r"records-([0-9]{12})\.jsonl")
@@ -43,11 +42,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The checkpoints of a log. `torn` is what stands after the last whole one in `checkpoints`."""
+    """The checkpoints of a log, oldest first. `torn` is what stands after the last whole one in `checkpoints`,
+    from byte `end` on; `newest` is the file `checkpoint`."""
 
     newest: bytes | None
     notes: tuple[bytes, ...]
     torn: bytes
+    end: int
 
 
 def origin(name: str) -> str:
@@ -80,7 +81,7 @@ def lines(segment: Segment, offset: int = 0) -> Iterator[Line]:
     Raises: AuditError if the file cannot be read or is a symbolic link.
     """
     try:
-        with _open(segment.path) as file:
+        with open_plain(segment.path) as file:
             file.seek(offset)
             while line := file.readline(MAX_BYTES + 1):
                 yield segment.path.name, offset, line
@@ -89,15 +90,24 @@ def lines(segment: Segment, offset: int = 0) -> Iterator[Line]:
         raise AuditError(f"cannot read it: {error.strerror}", where=str(segment.path)) from error
 
 
-def history(directory: Path) -> History:
-    """The checkpoints as they stand, not verified. A file that is not there is empty."""
+def history(directory: Path, tail_bytes: int = 0) -> History:
+    """The checkpoints as they stand, not verified. A file that is not there is empty.
+
+    With `tail_bytes` only the last ones, from about so many bytes: a log that runs for years has millions.
+    """
     # `checkpoint` first: a writer adds to `checkpoints` before it, so what is read here is also in there.
     newest = _optional(directory / CHECKPOINT)
-    whole = _optional(directory / CHECKPOINTS) or b""
-    parts = whole.split(b"\n\n")
+    data = _optional(directory / CHECKPOINTS, tail_bytes) or b""
+    parts = data.split(b"\n\n")
+    if tail_bytes and len(data) >= tail_bytes:
+        # A body, then its signatures: begin after the first signatures, the only part that begins like this.
+        first = next((i for i, part in enumerate(parts) if part.startswith(SIGNATURE_MARK)), len(parts) - 1)
+        parts = parts[first + 1 :]
     pairs = range(0, len(parts) - 2, 2)
     notes = tuple([b"%b\n\n%b\n" % (parts[i], parts[i + 1]) for i in pairs])
-    return History(newest, notes, whole[sum(len(note) + 1 for note in notes) :])
+    torn = b"\n\n".join(parts[2 * len(notes) :])
+    path = directory / CHECKPOINTS
+    return History(newest, notes, torn, (path.lstat().st_size if data else 0) - len(torn))
 
 
 def verifier_of(directory: Path) -> Verifier:
@@ -160,7 +170,7 @@ _SEE = "run `interlock audit verify` to see what is wrong with this log"
 def _find(segment: Segment, n: int) -> int:
     """The offset of record `n`, or of the end if it is not there yet. Numbers grow along a file: halve it."""
     try:
-        with _open(segment.path) as file:
+        with open_plain(segment.path) as file:
             low, high = 0, os.fstat(file.fileno()).st_size
             while high - low > _SEARCH_BYTES:
                 middle = (low + high) // 2
@@ -214,14 +224,10 @@ def history_damage(found: History) -> Damage | None:
     return None
 
 
-def _optional(path: Path) -> bytes | None:
+def _optional(path: Path, tail_bytes: int = 0) -> bytes | None:
     try:
-        return read_plain(path)
+        return read_plain(path, tail_bytes)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise AuditError(f"cannot read it: {error.strerror}", where=str(path)) from error
-
-
-def _open(path: Path) -> BinaryIO:
-    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb", buffering=1_048_576)
