@@ -1,4 +1,4 @@
-"""How many Python files `interlock scan` reads in a second on one core: `python -m bench.scan [FOLDER]`.
+"""How many Python files `interlock scan` reads in a second on one core: `python bench/scan.py [FOLDER]`.
 
 Scans an installed site-packages (this environment's own, unless a folder is named), which is real code of
 many styles; the folder is copied to a temporary one, since a scan passes over `site-packages` by name.

@@ -142,13 +142,12 @@ def _scope(manifest: Manifest | None, has_key: bool) -> Cell:
 
 def _enforced(usage: Seen | None, has_key: bool) -> Cell:
     if usage:
-        blocked = f", {usage.blocked} blocked" if usage.blocked else ""
-        return Cell(Mark.YES, f"{usage.requests} request{'s' if usage.requests != 1 else ''}{blocked}")
+        return Cell(Mark.YES, f"{usage.requests:,} request{'s' if usage.requests != 1 else ''}")
     return Cell(Mark.PARTIAL, "a key, no traffic") if has_key else Cell(Mark.NO, "no traffic")
 
 
 def _audited(usage: Seen | None) -> Cell:
-    return Cell(Mark.YES, "in the log") if usage else Cell(Mark.NO, "nothing logged")
+    return Cell(Mark.YES, "in the log") if usage else Cell(Mark.NO, "not logged")
 
 
 def _clean(scan: Scan | None, found: Workload | None) -> Cell:
@@ -158,7 +157,7 @@ def _clean(scan: Scan | None, found: Workload | None) -> Cell:
     grave = [f for f in own if f.status is Status.FAIL and f.severity.rank >= Severity.HIGH.rank]
     if grave:
         return Cell(Mark.NO, _count(grave))
-    return Cell(Mark.YES, f"{len(own)} minor" if own else "no findings")
+    return Cell(Mark.YES, f"{len(own)} minor" if own else "clean")
 
 
 def _count(findings: list[Finding]) -> str:

@@ -42,7 +42,7 @@ def common_root(paths: Sequence[Path]) -> Path:
 def walk(start: Path, root: Path, found: Tree) -> None:
     """Note every file below `start`. Links are not followed: what they point to inside the root is found itself."""
     if start.is_file():
-        found.files[_shown(os.path.relpath(start, root))] = str(start)
+        found.files[_relative(start, root)] = str(start)
         return
     stack = [str(start)]
     while stack:
@@ -52,7 +52,7 @@ def walk(start: Path, root: Path, found: Tree) -> None:
                 for entry in sorted(entries, key=lambda e: e.name):
                     _enter(entry, root, found, stack)
         except OSError as error:
-            found.not_scanned.append(NotScanned(_shown(os.path.relpath(folder, root)), why(error)))
+            found.not_scanned.append(NotScanned(_relative(folder, root), why(error)))
 
 
 def _enter(entry: os.DirEntry[str], root: Path, found: Tree, stack: list[str]) -> None:
@@ -61,12 +61,12 @@ def _enter(entry: os.DirEntry[str], root: Path, found: Tree, stack: list[str]) -
         target = os.path.realpath(path)
         if target != str(root) and not target.startswith(f"{root}{os.sep}"):
             reason = "a link out of the scanned folder" if os.path.exists(target) else "a link to nothing"
-            found.not_scanned.append(NotScanned(_shown(os.path.relpath(path, root)), reason))
+            found.not_scanned.append(NotScanned(_relative(path, root), reason))
     elif entry.is_dir(follow_symlinks=False):
         if entry.name not in SKIPPED_FOLDERS:
             stack.append(path)
     else:
-        found.files[_shown(os.path.relpath(path, root))] = path
+        found.files[_relative(path, root)] = path
 
 
 def _shown(path: str) -> str:

@@ -103,6 +103,12 @@ class Module:
         return self.scopes.get(id(node))
 
 
+# Nodes with nothing in them that is looked at: half of a tree.
+LEAVES = frozenset({
+    ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal,
+    *ast.operator.__subclasses__(), *ast.unaryop.__subclasses__(), *ast.cmpop.__subclasses__(),
+    *ast.boolop.__subclasses__(),
+})  # fmt: skip
 _Todo: TypeAlias = tuple[ast.AST, Scope, str]
 
 
@@ -112,7 +118,8 @@ def survey(tree: ast.Module) -> Module:
     stack: list[_Todo] = [(tree, module.top, "")]
     while stack:
         node, scope, owner = stack.pop()
-        stack.extend(reversed(tuple(_visit(node, scope, owner, module))))
+        children = [todo for todo in _visit(node, scope, owner, module) if type(todo[0]) not in LEAVES]
+        stack.extend(reversed(children))
     return module
 
 
@@ -140,7 +147,18 @@ def _visit(node: ast.AST, scope: Scope, owner: str, module: Module) -> Iterable[
             return ((node.value, scope, owner),)
         case _:
             _note(node, scope, module)
-    return ((child, scope, "") for child in ast.iter_child_nodes(node))
+    return _children(node, scope)
+
+
+def _children(node: ast.AST, scope: Scope) -> Iterator[_Todo]:
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            for part in value:
+                if isinstance(part, ast.AST):
+                    yield part, scope, ""
+        elif isinstance(value, ast.AST):
+            yield value, scope, ""
 
 
 def _note(node: ast.AST, scope: Scope, module: Module) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import re2
@@ -40,6 +40,7 @@ class _Index:
     methods: Mapping[str, Symbol]
     aliases: Mapping[str, str]
     patterns: tuple[tuple[Any, Pattern], ...]
+    any_pattern: Any
 
 
 @cache
@@ -55,7 +56,8 @@ def _index() -> _Index:
         if symbol.kind in {"llm_call", "embedding"} and path.count(".") + 1 >= MIN_PATH:
             methods.setdefault(path, symbol)
     compiled = tuple((re2.compile(pattern.regex), pattern) for pattern in facts.patterns)
-    return _Index({s.symbol: s for s in python}, tails, methods, facts.aliases, compiled)
+    either = re2.compile("|".join(f"(?:{pattern.regex})" for pattern in facts.patterns))
+    return _Index({s.symbol: s for s in python}, tails, methods, facts.aliases, compiled, either)
 
 
 def _distribution(dotted: str) -> str:
@@ -64,6 +66,7 @@ def _distribution(dotted: str) -> str:
     return ".".join(parts[: {"google": 2, "azure": 3}.get(parts[0], 1)])
 
 
+@lru_cache(maxsize=8192)
 def find(dotted: str) -> Sdk | None:
     """The symbol that `dotted` is; `()` in it stands for what a call gives (`openai.OpenAI().chat`)."""
     owner, called, rest = dotted.partition("()")
@@ -91,6 +94,8 @@ def _plain(dotted: str) -> Sdk | None:
         return Sdk(target.kind, target.form, dotted, target.package, target.service, target.args) if target else None
     if symbol is not None:
         return _sdk(symbol, dotted)
+    if index.any_pattern.fullmatch(dotted) is None:
+        return None
     for expression, pattern in index.patterns:
         if expression.fullmatch(dotted):
             return Sdk(pattern.kind, pattern.form, dotted, pattern.package, pattern.service or None, pattern.args)
