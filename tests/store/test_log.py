@@ -240,7 +240,9 @@ def test_many_checkpoints_do_not_slow_the_start(folder: Path) -> None:
     many = (first + b"\n") + (last + b"\n") * 400
     path.write_bytes(many)
     assert len(history(folder).notes) == 401
-    assert history(folder, 65_536).notes == (last,) * (65_536 // (len(last) + 1))
+    tail = history(folder, 65_536).notes
+    assert set(tail) == {last}
+    assert 300 < len(tail) < 400
     path.write_bytes(b"x" + many[1:])  # the start does not look there; `verify` does
     with open_log(folder) as log:
         assert log.append(answer()) == 3
