@@ -55,6 +55,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._total = 0
         self._streamed = False
         self._complete = False
+        self._stays_open = False
         self._until_close = False
         self._heard = False
         self.reused = False
@@ -100,7 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._waiter = None
         self.deadline = None
         self._data.clear()
-        if self._complete and not self._until_close and self.is_usable and self._parser.should_keep_alive():
+        if self._complete and self._stays_open and not self._until_close and self.is_usable:
             self._parser = httptools.HttpResponseParser(self)
             self._pool.keep(self)
         else:
@@ -181,6 +182,8 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= FIRST_FINAL:
             self._complete = True
+            # Only here: once the message is over, the parser has forgotten how it was framed.
+            self._stays_open = self._parser.should_keep_alive()
 
     def _tell(self) -> None:
         # What came may have ended the exchange already.
