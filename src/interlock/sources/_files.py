@@ -69,9 +69,10 @@ def _enter(entry: os.DirEntry[str], root: Path, found: Tree, stack: list[str]) -
         found.files[_relative(path, root)] = path
 
 
-def _shown(path: str) -> str:
-    """A relative path with `/`; bytes that are not UTF-8 as `\\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+def _relative(path: str | Path, root: Path) -> str:
+    r"""The path below the root with `/`, `.` for the root; bytes that are not UTF-8 as `\xNN`."""
+    below = os.fspath(path)[len(str(root)) :].lstrip(os.sep) or "."
+    return os.fsencode(below).decode("utf-8", "backslashreplace").replace(os.sep, "/")
 
 
 def why(error: OSError) -> str:
