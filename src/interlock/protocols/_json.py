@@ -4,6 +4,7 @@ Refuses duplicate keys, invalid UTF-8, lone surrogates, NaN, numbers out of rang
 """
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ MAX_DEPTH = 64
 
 _decode = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
+# A field's name as APIs have them; anything else is text that somebody put into a key.
+_NAME = re.compile(r"[A-Za-z0-9_$.-]{1,64}")
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -49,19 +52,38 @@ def texts(value: object, path: Path) -> Iterator[tuple[Path, str]]:
             yield from texts(inner, (*path, index))
 
 
+def values(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string in `value` that is not a key, with the place where it stands."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from values(inner, (*path, key))
+
+
 def where(path: Path) -> str:
-    """A path as people write it: `messages[0].content`."""
+    """A path as people write it: `messages[0].content`. It goes into the log, so a key that is no name is masked."""
     out = ""
     for part in path:
-        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
+        out += f"[{part}]" if isinstance(part, int) else f".{named(part)}" if out else named(part)
     return out
 
 
+def named(key: str) -> str:
+    """A key if it is a field's name, else a question mark."""
+    return key if _NAME.fullmatch(key) else "?"
+
+
 def rest(value: dict[str, Any], path: Path, known: frozenset[str] | tuple[str, ...]) -> Iterator[Opaque]:
-    """Everything under keys that are not `known`, as opaque events."""
+    """Everything under keys that are not `known` and is not empty, as opaque events."""
     for key, inner in value.items():
-        if key not in known:
+        if key not in known and not is_empty(inner):
             yield opaque((*path, key), inner)
+
+
+def is_empty(value: object) -> bool:
+    """Whether a field says nothing: SDKs send back such fields of an answer as they came."""
+    return value is None or value == "" or value == [] or value == {}
 
 
 def opaque(path: Path, value: object) -> Opaque:
@@ -104,7 +126,7 @@ def _refuse_duplicates(data: bytes) -> None:
         if len(out) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise ProtocolError(f"the key {twice!r} stands twice in one object", hint="send each key once")
+            raise ProtocolError(f"the key {named(twice)!r} stands twice in one object", hint="send each key once")
         return out
 
     try:

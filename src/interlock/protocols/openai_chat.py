@@ -25,7 +25,19 @@ from interlock.protocols import (
     Usage,
     Wire,
 )
-from interlock.protocols._json import decode, encode, list_, object_, opaque, rest, text_, texts, where
+from interlock.protocols._json import (
+    decode,
+    encode,
+    is_empty,
+    list_,
+    object_,
+    opaque,
+    rest,
+    text_,
+    texts,
+    values,
+    where,
+)
 from interlock.protocols._sse import Events
 
 ROLES = {
@@ -55,6 +67,9 @@ ENVELOPE = frozenset(
 # Texts of an answer: `content` by the API; the others as reasoning models' servers (vLLM, DeepSeek) name them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 FINISHES = frozenset(("stop", "length", "tool_calls", "content_filter", "function_call"))
+CALL_FINISHES = ("tool_calls", "function_call")
+# What is made of `logprobs`: the tokens of the text itself, and the alternatives.
+TOKENS = ("logprobs", "top_logprobs")
 LEGACY_CALL = -1
 
 
@@ -91,19 +106,17 @@ def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:
 def _message(message: Document, path: Path, called: dict[str, str]) -> Iterator[Event]:
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
-        raise ProtocolError(f"unknown role {role!r}", where=where((*path, "role")), hint=f"one of {', '.join(ROLES)}")
+        raise ProtocolError("unknown role", where=where((*path, "role")), hint=f"one of {', '.join(ROLES)}")
     channel = ROLES[role]
-    call_id = text_(message.get("tool_call_id", ""), (*path, "tool_call_id"))
-    tool = (
-        called.get(call_id, "")
-        if role == "tool"
-        else text_(message.get("name", ""), path)
-        if role == "function"
-        else ""
-    )
+    call_id, tool = "", ""
+    if role == "tool":
+        call_id = text_(message.get("tool_call_id", ""), (*path, "tool_call_id"))
+        tool = called.get(call_id, "")
+    elif role == "function":
+        tool = text_(message.get("name", ""), (*path, "name"))
     for key, value in message.items():
         at = (*path, key)
-        if key in ("role", "tool_call_id") or value is None:
+        if key == "role" or (key == "tool_call_id" and role == "tool") or is_empty(value):
             continue
         if key == "content":
             yield from _content(value, at, channel, tool, call_id)
@@ -111,16 +124,41 @@ def _message(message: Document, path: Path, called: dict[str, str]) -> Iterator[
             yield Text(at, channel, value, tool, call_id)
         elif key == "name" and isinstance(value, str):
             yield Text(at, Channel.PARAMETER, value)
+        elif key == "annotations" and role == "assistant":
+            yield from _annotations(value, at, channel)
         elif key == "tool_calls" and role == "assistant":
-            for index, call in enumerate(list_(value, at)):
-                for event in _call(call, (*at, index)):
-                    if isinstance(event, ToolCall):
-                        called[event.call_id] = event.name
-                    yield event
+            events = [event for n, call in enumerate(list_(value, at)) for event in _call(call, (*at, n))]
+            called |= _names_by_id(events)
+            yield from events
         elif key == "function_call" and role == "assistant":
             yield from _function(value, at, "")
         else:
             yield opaque(at, value)
+
+
+def _names_by_id(events: list[Event]) -> dict[str, str]:
+    """Which tool each id of one message's calls stands for; no tool where an id stands for two."""
+    names: dict[str, str] = {}
+    for event in events:
+        if isinstance(event, ToolCall):
+            same = names.get(event.call_id, event.name) == event.name
+            names[event.call_id] = event.name if same and event.call_id else ""
+    return names
+
+
+def _annotations(value: object, path: Path, channel: Channel) -> Iterator[Event]:
+    """Where a text cites a page: its title and address, which clients show."""
+    for index, item in enumerate(list_(value, path)):
+        at = (*path, index)
+        note = object_(item, at)
+        cited = note.get("url_citation")
+        if note.get("type") == "url_citation" and isinstance(cited, dict):
+            for key in ("title", "url"):
+                yield Text((*at, "url_citation", key), channel, text_(cited.get(key), (*at, "url_citation", key)))
+            yield from rest(cited, (*at, "url_citation"), ("title", "url"))
+            yield from rest(note, at, ("type", "url_citation"))
+        else:
+            yield opaque(at, note)
 
 
 def _content(value: object, path: Path, channel: Channel, tool: str, call_id: str) -> Iterator[Event]:
@@ -141,8 +179,9 @@ def _content(value: object, path: Path, channel: Channel, tool: str, call_id: st
 
 def _call(value: object, path: Path) -> Iterator[Event]:
     call = object_(value, path)
-    call_id = text_(call.get("id", ""), (*path, "id"))
-    if call.get("type") == "custom":
+    call_id = text_(call.get("id") or "", (*path, "id"))
+    kind = _kind(call, path)
+    if kind == "custom":
         custom = object_(call.get("custom"), (*path, "custom"))
         name = text_(custom.get("name"), (*path, "custom", "name"))
         yield ToolCall(path, call_id, name, text_(custom.get("input"), (*path, "custom", "input")))
@@ -150,7 +189,17 @@ def _call(value: object, path: Path) -> Iterator[Event]:
     else:
         for event in _function(call.get("function"), (*path, "function"), call_id):
             yield ToolCall(path, event.call_id, event.name, event.arguments) if isinstance(event, ToolCall) else event
-    yield from rest(call, path, ("id", "type", "function", "custom", "index"))
+    yield from rest(call, path, ("id", "type", kind, *_number(call)))
+
+
+def _kind(call: Document, path: Path) -> str:
+    """What sort of call it is. A call that could be read as both sorts is refused: clients differ in which they run."""
+    kind = call.get("type") or ("custom" if "custom" in call else "function")
+    if kind not in ("function", "custom"):
+        raise ProtocolError("unknown type of call", where=where((*path, "type")), hint="function or custom")
+    if not is_empty(call.get("custom" if kind == "function" else "function")):
+        raise ProtocolError("a call is a function and custom at once", where=where(path), hint="send one of them")
+    return str(kind)
 
 
 def _function(value: object, path: Path, call_id: str) -> Iterator[Event]:
@@ -168,21 +217,23 @@ def _tool(value: object, path: Path, *, bare: bool) -> Iterator[Event]:
         return
     inner = tool if bare else object_(tool.get(kind), (*path, kind))
     at = path if bare else (*path, kind)
-    schema = inner.get("parameters" if kind == "function" else "format") or {}
+    shape = "parameters" if kind == "function" else "format"
+    schema = inner.get(shape) or {}
     yield ToolDefinition(
         path,
         text_(inner.get("name"), (*at, "name")),
         text_(inner.get("description") or "", (*at, "description")),
-        object_(schema, (*at, "parameters")),
+        object_(schema, (*at, shape)),
     )
-    yield from rest(inner, at, ("name", "description", "parameters", "format", "strict"))
+    strict = ("strict",) if isinstance(inner.get("strict"), bool) else ()
+    yield from rest(inner, at, ("name", "description", shape, *strict))
     if not bare:
         yield from rest(tool, path, ("type", kind))
 
 
 def _read_answer(data: bytes) -> Answer:
     document = decode(data)
-    events: list[Event] = [*rest(document, (), ENVELOPE), *_usage_words(document)]
+    events: list[Event] = [*_envelope(document)]
     for position, value in enumerate(list_(document.get("choices"), ("choices",))):
         path: Path = ("choices", position)
         choice = object_(value, path)
@@ -202,54 +253,65 @@ def _output(choice: Document, path: Path) -> Document:
 
 def _choice_rest(choice: Document, path: Path, body: str) -> Iterator[Event]:
     finish = choice.get("finish_reason")
-    if finish is not None and finish not in FINISHES:
+    if not is_empty(finish) and not (isinstance(finish, str) and finish in FINISHES):
         yield opaque((*path, "finish_reason"), finish)
-    if logprobs := choice.get("logprobs"):
-        # The tokens repeat the text: what is taken out there must not stay here.
-        yield Text((*path, "logprobs"), Channel.OUTPUT, "".join(_tokens(logprobs)))
-    yield from rest(choice, path, ("index", body, "finish_reason", "logprobs"))
+    # The tokens repeat the text: what is taken out there must not stay here.
+    for key, text in zip(TOKENS, _tokens(choice.get("logprobs")), strict=True):
+        if text:
+            yield Text((*path, key), Channel.OUTPUT, text)
+    yield from rest(choice, path, (*_number(choice), body, "finish_reason", "logprobs"))
 
 
-def _tokens(logprobs: object) -> Iterator[str]:
-    if isinstance(logprobs, dict):
-        for entries in logprobs.values():
-            for entry in entries if isinstance(entries, list) else [entries]:
-                # One run of text per list: the chosen tokens in order, then whatever else holds strings.
-                yield entry["token"] if isinstance(entry, dict) and isinstance(entry.get("token"), str) else ""
-        yield "\n"
-    yield from (text for path, text in texts(logprobs, ()) if path[-1] != text)
+def _number(value: Document) -> tuple[str, ...]:
+    """`index` is understood if it is a number."""
+    return ("index",) if isinstance(value.get("index"), int) else ()
+
+
+def _tokens(logprobs: object) -> tuple[str, str]:
+    """The chosen tokens in order, which a text can be read from, and whatever else holds strings."""
+    chosen, other = "", ""
+    for path, text in values(logprobs, ()):
+        if len(path) == 3 and path[2] == "token":
+            chosen += text
+        else:
+            other += text + "\n"
+    return chosen, other
 
 
 def _edit_answer(answer: Answer, edit: AnswerEdit) -> bytes:
     document = decode(answer.raw)
     for path, text in edit.texts.items():
-        _replace(document, path, text)
+        document["choices"][path[1]]["logprobs"] = None
+        if path[-1] not in TOKENS:
+            _replace(document, path, text)
     for position, choice in enumerate(document["choices"]):
         base: Path = ("choices", position, "message")
-        if not any(path[:3] == base for path in edit.refused):
-            continue
-        message = choice["message"]
-        if (*base, "function_call") in edit.refused:
-            message.pop("function_call")
-        calls = message.pop("tool_calls", None) or []
-        kept = [call for index, call in enumerate(calls) if (*base, "tool_calls", index) not in edit.refused]
-        if kept:
-            message["tool_calls"] = kept
-        elif choice.get("finish_reason") in ("tool_calls", "function_call"):
-            choice["finish_reason"] = "stop"
-        said = message.get("content")
-        message["content"] = f"{said}\n\n{edit.notice}" if isinstance(said, str) and said else edit.notice
-        message["refusal"] = edit.notice
+        if any(path[:3] == base for path in edit.refused):
+            _take_out(choice, base, edit)
     return encode(document)
+
+
+def _take_out(choice: Document, base: Path, edit: AnswerEdit) -> None:
+    """The refused calls of one choice; the notice stands in for them."""
+    message = choice["message"]
+    calls = message.pop("tool_calls", None) or []
+    kept = [call for index, call in enumerate(calls) if (*base, "tool_calls", index) not in edit.refused]
+    if kept:
+        message["tool_calls"] = kept
+    if (*base, "function_call") in edit.refused:
+        message.pop("function_call")
+    if not kept and not message.get("function_call") and choice.get("finish_reason") in CALL_FINISHES:
+        choice["finish_reason"] = "stop"
+    said = message.get("content")
+    message["content"] = f"{said}\n\n{edit.notice}" if isinstance(said, str) and said else edit.notice
+    message["refusal"] = edit.notice
 
 
 def _replace(document: Any, path: Path, text: str) -> None:
     *parents, last = path
     for part in parents:
         document = document[part]
-    document[last] = None if last == "logprobs" else text
-    if isinstance(document, dict) and "logprobs" in document and last != "logprobs":
-        document["logprobs"] = None
+    document[last] = text
 
 
 class _Reader:
@@ -275,48 +337,57 @@ class _Reader:
             self._done = True
             return Frame(raw, deltas=aside, done=True)
         document = decode(data)
-        if "error" in document:
-            return Frame(raw, document, (*aside, opaque(("error",), document["error"])), error=True)
+        if document.get("error"):
+            return Frame(raw, document, (*aside, *rest(document, (), ())), error=True)
         deltas = (*aside, *_chunk(document))
         usage = _usage(document) if document.get("usage") else None
         return Frame(raw, document, deltas, usage, text_(document.get("model", ""), ("model",)))
 
 
 def _chunk(document: Document) -> Iterator[Delta]:
-    yield from rest(document, (), ENVELOPE)
-    yield from _usage_words(document)
+    yield from _envelope(document)
+    numbers = set()
     for position, value in enumerate(list_(document.get("choices"), ("choices",))):
         path: Path = ("choices", position)
         choice = object_(value, path)
         number = _index(choice, path)
-        delta = object_(choice.get("delta") or {}, (*path, "delta"))
-        if delta.get("role", "assistant") not in ("assistant", None, ""):
-            raise ProtocolError("an answer's role is not assistant", where=where((*path, "delta", "role")), status=502)
-        for key in TEXTS:
-            if isinstance(text := delta.get(key), str) and text:
-                yield TextDelta((key, number), text)
-            elif text:
-                yield opaque((*path, "delta", key), text)
-        for call in list_(delta.get("tool_calls") or [], (*path, "delta", "tool_calls")):
-            yield from _call_delta(object_(call, path), (*path, "delta", "tool_calls"), number)
-        if legacy := delta.get("function_call"):
-            yield from _call_delta(
-                {"index": LEGACY_CALL, "function": legacy}, (*path, "delta", "function_call"), number
-            )
-        yield from rest(delta, (*path, "delta"), ("role", "tool_calls", "function_call", *TEXTS))
+        if number in numbers:
+            raise ProtocolError("a choice stands twice in one event", where=where(path), status=502)
+        numbers.add(number)
+        yield from _delta(object_(choice.get("delta") or {}, (*path, "delta")), (*path, "delta"), number)
         for event in _choice_rest(choice, path, "delta"):
-            yield TextDelta(("logprobs", number), event.text) if isinstance(event, Text) else event  # type: ignore[misc]
+            if isinstance(event, Text):
+                yield TextDelta((str(event.path[-1]), number), event.text)
+            elif isinstance(event, Opaque):
+                yield event
         if choice.get("finish_reason"):
             yield Finish(number)
 
 
-def _call_delta(call: Document, path: Path, choice: int) -> Iterator[Delta]:
-    kind = "custom" if "custom" in call else "function"
+def _delta(delta: Document, path: Path, number: int) -> Iterator[Delta]:
+    if delta.get("role", "assistant") not in ("assistant", None, ""):
+        raise ProtocolError("an answer's role is not assistant", where=where((*path, "role")), status=502)
+    for key in TEXTS:
+        if isinstance(text := delta.get(key), str) and text:
+            yield TextDelta((key, number), text)
+        elif not is_empty(text):
+            yield opaque((*path, key), text)
+    for index, value in enumerate(list_(delta.get("tool_calls") or [], (*path, "tool_calls"))):
+        at = (*path, "tool_calls", index)
+        call = object_(value, at)
+        yield from _call_delta(call, at, number, _index(call, at))
+    if legacy := delta.get("function_call"):
+        yield from _call_delta({"function": legacy}, (*path, "function_call"), number, LEGACY_CALL)
+    yield from rest(delta, path, ("role", "tool_calls", "function_call", *TEXTS))
+
+
+def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator[Delta]:
+    kind = _kind(call, path)
     body = object_(call.get(kind) or {}, (*path, kind))
     arguments = "input" if kind == "custom" else "arguments"
     yield CallDelta(
         choice,
-        call["index"] if call.get("index") == LEGACY_CALL else _index(call, path),
+        index,
         text_(call.get("id") or "", (*path, "id")),
         text_(body.get("name") or "", (*path, kind, "name")),
         text_(body.get(arguments) or "", (*path, kind, arguments)),
@@ -331,29 +402,31 @@ def _edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
     document = decode(encode(frame.document))
     for choice in document.get("choices", []):
         number = choice.get("index", 0)
-        delta = choice.setdefault("delta", {}) or {}
-        for (key, of), text in edit.texts.items():
-            if of == number and key in delta:
-                delta[key] = text
-                choice["logprobs"] = None
-            elif of == number and key == "logprobs" and choice.get("logprobs"):
-                choice["logprobs"] = None
-        kept = []
-        for call in delta.pop("tool_calls", None) or []:
-            index = edit.calls.get((number, call["index"]), call["index"])
-            if index is not None:
-                kept.append(call | {"index": index})
-        if kept:
-            delta["tool_calls"] = kept
-        if "function_call" in delta and edit.calls.get((number, LEGACY_CALL), LEGACY_CALL) is None:
-            delta.pop("function_call")
+        delta = choice["delta"] = choice.get("delta") or {}
+        changed = {key: text for (key, of), text in edit.texts.items() if of == number}
+        delta |= {key: text for key, text in changed.items() if key not in TOKENS}
+        if changed and "logprobs" in choice:
+            choice["logprobs"] = None
+        _edit_calls(delta, number, edit)
         if choice.get("finish_reason") and (notice := edit.notices.get(number)):
             delta["content"] = f"{delta.get('content') or ''}{notice}"
             delta["refusal"] = notice.strip()
-            if number in edit.emptied and choice["finish_reason"] in ("tool_calls", "function_call"):
+            if number in edit.emptied and choice["finish_reason"] in CALL_FINISHES:
                 choice["finish_reason"] = "stop"
-        choice["delta"] = delta
     return b"data: " + encode(document) + b"\n\n"
+
+
+def _edit_calls(delta: Document, number: int, edit: FrameEdit) -> None:
+    kept = []
+    for call in delta.pop("tool_calls", None) or []:
+        old = call.get("index", 0)
+        index = edit.calls.get((number, old), old)
+        if index is not None:
+            kept.append(call | {"index": index})
+    if kept:
+        delta["tool_calls"] = kept
+    if "function_call" in delta and edit.calls.get((number, LEGACY_CALL), LEGACY_CALL) is None:
+        delta.pop("function_call")
 
 
 def _error(status: int, code: str, message: str) -> bytes:
@@ -366,11 +439,12 @@ def _stream_error(code: str, message: str) -> bytes:
     return b"data: " + _error(500, code, message) + b"\n\n"
 
 
-def _usage_words(document: Document) -> Iterator[Opaque]:
-    """Strings among the counts: no text belongs there, so none passes there unseen."""
-    for path, text in texts(document.get("usage"), ("usage",)):
-        if path[-1] != text:  # a key's own place ends with the key
-            yield Opaque(path, text)
+def _envelope(document: Document) -> Iterator[Opaque]:
+    """What is not expected around an answer; strings among the counts too, since no text belongs there."""
+    structured = {key for key in ENVELOPE if isinstance(document.get(key), dict | list)}
+    yield from rest(document, (), ENVELOPE - structured | {"usage", "choices"})
+    for path, text in values(document.get("usage"), ("usage",)):
+        yield Opaque(path, text)
 
 
 def _usage(document: Document) -> Usage:
