@@ -175,7 +175,7 @@ def main() -> int:
     figures: list[Figure] = []
     with contextlib.ExitStack() as stack:
         started = start_all(args, stack, load_cpu, proxy_cpu)
-        console.print(__doc__)
+        console.print(*(" ".join(paragraph.split()) for paragraph in (__doc__ or "").split("\n\n")), sep="\n\n")
         console.print(f"{machine()}; proxy on core {proxy_cpu}, load and model server on core {load_cpu}")
         if load_cpu == proxy_cpu:
             console.print("only one core: the proxy shares it with the load, so latencies say little")
