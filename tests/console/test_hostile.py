@@ -21,7 +21,7 @@ HOSTILE = (
     "pay\u202eyap\u2066\u200b\U000e0041",
     "</title></bdi></td></table></details><h1>4 of 4</h1>",
     "\r\nSet-Cookie: interlock-7701=x\r\n\r\n",
-    "\x00\x1b[2J\ud800",
+    "\x00\x1b[2J",
     "../../etc/passwd",
     "..",
     ".",
@@ -91,3 +91,11 @@ def test_a_workload_of_any_name_can_be_chosen() -> None:
     assert '<option value="a&#34;&amp;' in page
     answer = browser.get("/sessions?view=all&workload=a%22%26%E2%80%AE%3Cb%3E")
     assert "/sessions/s" in Reader(answer.text).hrefs
+
+
+def test_a_name_that_is_no_unicode_is_shown() -> None:
+    given = replace(sources(shown=covered(row("half \ud800", (YES,) * 5))), title="\udcff")
+    page = Reader(Browser(given).sign_in().get("/").text)
+    assert "half U+D800" in page.text
+    assert "U+DCFF" in page.text
+    assert any("workload=half" in href for href in page.hrefs)

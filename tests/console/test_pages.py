@@ -182,7 +182,8 @@ def test_an_address_that_makes_no_sense_is_refused(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["/nowhere", "/sessions/none", "/sessions/~zz", "/sessions/~ff", "/sessions/", "/favicon.ico"]
+    "target",
+    ["/nowhere", "/sessions/none", "/sessions/~zz", "/sessions/~ff", "/sessions/~eda080", "/sessions/", "/favicon.ico"],
 )
 def test_what_is_not_there_is_404_in_the_frame(target: str) -> None:
     page = read(telling(), target, 404)
@@ -218,6 +219,13 @@ def test_only_what_was_blocked() -> None:
     assert "10" in page.text.partition("Blocked only")[2][:8]
     assert "/sessions/7f3a91c2d4e5#s5" in page.hrefs
     assert "/sessions/7f3a91c2d4e5?show=all" in page.hrefs
+
+
+def test_nothing_blocked_is_a_page_too() -> None:
+    assert "No step was blocked" in read(telling(), "/sessions/b1946ac92492?show=blocked").text
+    store = MemoryStore()
+    store.log(replace(quiet("bare")[1], steps=()))
+    assert "No step is recorded" in read(sources(store), "/sessions/bare").text
 
 
 def test_a_quiet_session_says_so() -> None:

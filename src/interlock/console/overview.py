@@ -10,6 +10,8 @@ from enum import Enum
 
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
 
+GAP_KEYS = ("not-enforced", "shadow", "no-owner", "no-scope")
+
 
 class Half(Enum):
     """How one half of a workload's lockup is drawn; the value is its style."""
@@ -91,24 +93,16 @@ def overview(found: Coverage) -> Overview:
 
 
 def _gaps(found: Coverage) -> tuple[Gap, ...]:
-    scanned = found.scanned
-    return (
-        Gap(
-            "not-enforced",
-            "Discovered, not enforced",
-            "Found by a scan, no traffic here",
-            True,
-            found.not_enforced if scanned else None,
-        ),
-        Gap(
-            "shadow",
-            "Enforced, not in inventory",
-            "Traffic that no scan explains",
-            True,
-            found.shadow if scanned else None,
-        ),
-        Gap("no-owner", "No owner", "Nobody answers for it", False, found.no_owner if scanned else None),
-        Gap("no-scope", "No explicit scope", "Any model, any tool", False, found.no_scope),
+    said = (
+        ("Discovered, not enforced", "Found by a scan, no traffic here", True, found.not_enforced),
+        ("Enforced, not in inventory", "Traffic that no scan explains", True, found.shadow),
+        ("No owner", "Nobody answers for it", False, found.no_owner),
+        ("No explicit scope", "Any model, any tool", False, found.no_scope),
+    )
+    return tuple(
+        # What a workload may do is declared, so that gap alone is known without a scan.
+        Gap(key, title, detail, grave, workloads if found.scanned or key == "no-scope" else None)
+        for key, (title, detail, grave, workloads) in zip(GAP_KEYS, said, strict=True)
     )
 
 

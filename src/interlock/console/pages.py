@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from interlock.console.access import SESSION_S, Access
 from interlock.console.boundary import Refusal, cookie_name, is_secure, session_ids
-from interlock.console.overview import overview
+from interlock.console.overview import GAP_KEYS, overview
 from interlock.console.render import Page, Templates, link, session_id, session_link
 from interlock.console.sources import Sources
 from interlock.console.timeline import Entry, timeline
@@ -34,7 +34,6 @@ MAX_WORKLOADS = 500
 PAGE_STEPS = 500
 # SQLite and PostgreSQL hold integers of 64 bits.
 MAX_US = 2**63 - 1
-GAPS = ("not-enforced", "shadow", "no-owner", "no-scope")
 VIEWS = {"attention": "Needs a look", "all": "All"}
 
 
@@ -59,7 +58,7 @@ class Pages:
 
     def overview(self, request: Request) -> Response:
         """`/`: how many workloads hold in both layers, which gaps are open, what was blocked last."""
-        chosen = _one_of(request, "gap", ("", *GAPS))
+        chosen = _one_of(request, "gap", ("", *GAP_KEYS))
         fresh = self._refresh(request)
         store = self._sources.store
         coverage = self._part(request, lambda: overview(self._sources.coverage()))
@@ -117,7 +116,7 @@ class Pages:
         told = timeline(wanted or "", records.value)
         entries = told.blocked if show == "blocked" else told.entries
         shown = [entry for entry in entries if entry.n >= start][:PAGE_STEPS]
-        if not shown:
+        if not shown and start > 1:
             raise HTTPException(404)
         context = {
             "t": told,
@@ -165,19 +164,18 @@ class Pages:
 
     def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that there is not (404), or that cannot be so (400, 405)."""
-        status = error.status_code if isinstance(error, HTTPException) else 500
+        assert isinstance(error, HTTPException)
+        status = error.status_code
         what = {
             400: "This address does not say what to show.",
             404: "There is no such page.",
             405: "This page cannot be asked in that way.",
-        }
-        detail = error.detail if isinstance(error, HTTPException) and status == 400 else ""
-        hint = detail or ("A session has a page once its first call is recorded." if status == 404 else "")
-        context = _message(status, what.get(status, "This page cannot be shown."), [hint] if hint else [], home=True)
-        fresh: Part[object] = Part(None)
-        answer = self._framed(request, "message.html", context, fresh, ("Not shown", ""), active="", status=status)
-        if isinstance(error, HTTPException) and error.headers:
-            answer.headers.update(error.headers)
+        }.get(status, "This page cannot be shown.")
+        hint = {400: [error.detail], 404: ["A session has a page once its first call is recorded."]}.get(status, [])
+        context = _message(status, what, hint, home=True)
+        nothing: Part[object] = Part(None)
+        answer = self._framed(request, "message.html", context, nothing, ("Not shown", ""), active="", status=status)
+        answer.headers.update(error.headers or {})
         return answer
 
     def broken(self, request: Request, _error: Exception) -> Response:
@@ -326,7 +324,8 @@ def _addresses(
     """Where a session's steps, records and other pages are, seen from the page that shows `shown`."""
     here = {entry.n for entry in shown}
     logs = sorted({stored.log for stored in records})
-    first, last = listed.index(shown[0]), listed.index(shown[-1])
+    first = listed.index(shown[0]) if shown else 0
+    last = first + len(shown) - 1
     pages = []
     if first > 0:
         pages.append((link(path, show=show, **{"from": listed[max(0, first - PAGE_STEPS)].n}), "Earlier"))

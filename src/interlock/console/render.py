@@ -15,7 +15,7 @@ _PLAIN_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 
 
 class Page(HTMLResponse):
-    """An HTML answer. A lone surrogate, which UTF-8 cannot hold, becomes a replacement and never a fault."""
+    """An HTML answer. A lone surrogate, as of a folder's name that is not UTF-8, is replaced and never a fault."""
 
     def render(self, content: Any) -> bytes:
         """The bytes of the page."""
@@ -69,19 +69,19 @@ def session_link(session_id: str) -> str:
     """
     if session_id and _PLAIN_ID.issuperset(session_id):
         return f"/sessions/{quote(session_id)}"
-    return f"/sessions/~{session_id.encode('utf-8', 'surrogatepass').hex()}"
+    return f"/sessions/~{session_id.encode('utf-8', 'replace').hex()}"
 
 
 def session_id(address: str) -> str | None:
     """The id that `session_link` put into an address; None if it put none there.
 
-    >>> session_id("~2e2e"), session_id("7f3a"), session_id("~zz")
-    ('..', '7f3a', None)
+    >>> session_id("~2e2e"), session_id("7f3a"), session_id("~zz"), session_id("~ff")
+    ('..', '7f3a', None, None)
     """
     if not address.startswith("~"):
         return address
     try:
-        return bytes.fromhex(address[1:]).decode("utf-8", "surrogatepass")
+        return bytes.fromhex(address[1:]).decode("utf-8")
     except ValueError:
         return None
 
