@@ -187,6 +187,61 @@ def test_after_an_error_of_the_disk_nothing_more_is_taken(folder: Path) -> None:
     assert check(folder).whole
 
 
+def exchange_segment(log: AuditLog) -> None:
+    """From now on the log's descriptor is a device that takes every byte and cannot make it durable."""
+    null = os.open("/dev/null", os.O_WRONLY)
+    os.dup2(null, log._segment)
+    os.close(null)
+
+
+def test_what_cannot_be_made_durable_is_an_error_for_all_who_wait(folder: Path) -> None:
+    async def main() -> list[BaseException | None]:
+        numbers = [log.append(answer()) for _ in range(3)]
+        return await asyncio.gather(*[log.durable(n) for n in numbers], return_exceptions=True)
+
+    log = open_log(folder)
+    exchange_segment(log)
+    results = asyncio.run(main())
+    assert [type(result) for result in results] == [AuditError] * 3
+    with pytest.raises(AuditError, match="cannot be written"):
+        log.append(answer())
+    log.close()
+
+
+def test_what_cannot_be_made_durable_is_not_signed(folder: Path) -> None:
+    log = open_log(folder, AuditSettings(checkpoint_records=1))
+    exchange_segment(log)
+    log.append(answer())
+    for sign in (log.tick, log.tick):
+        with pytest.raises(AuditError, match="cannot be written"):
+            asyncio.run(sign())
+    with pytest.raises(AuditError, match="cannot be written"):
+        log.checkpoint()
+    log.close()
+    assert len(history(folder).notes) == 1
+
+
+def test_readers_stop_at_damage(folder: Path) -> None:
+    write_log(folder, 400, settings=AuditSettings())
+    path = segments(folder)[0].path
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:200], b"junk\n", *lines[201:]]))
+    reading = read(folder)
+    assert [next(reading).n for _ in range(200)] == list(range(200))
+    with pytest.raises(AuditError, match="not a record") as caught:
+        next(reading)
+    assert f"byte {len(b''.join(lines[:200]))}" in caught.value.where
+    assert caught.value.hint
+    path.write_bytes(b"".join([*lines[:200], *lines[201:]]))
+    with pytest.raises(AuditError, match="record 201 stands where record 200 belongs"):
+        list(read(folder))
+    path.write_bytes(b"junk\n" * 100_000)
+    with pytest.raises(AuditError, match="not a record"):
+        list(read(folder, 200))
+    with pytest.raises(AuditError, match="cannot read the log"):
+        list(read(folder / "none"))
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "-x", "x" * 65, "a\n", "ä"])
 def test_names_that_a_log_cannot_have(tmp_path: Path, name: str) -> None:
     with pytest.raises(AuditError, match="cannot be the name of a log"):

@@ -29,8 +29,9 @@ async def write(log: AuditLog) -> None:
 
 
 def main(folder: Path, limit: str = "") -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     if limit:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), before[1]))
     log = open_log(folder, AuditSettings(checkpoint_records=10, segment_bytes=1_000_000 if limit else 20_000))
     try:
         asyncio.run(write(log))
@@ -40,6 +41,7 @@ def main(folder: Path, limit: str = "") -> None:
         log.append(answer())
     except AuditError as error:
         sys.stdout.write(f"{error.what}\n")
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)  # what measures coverage writes a file at the end
 
 
 if __name__ == "__main__":

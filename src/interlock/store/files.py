@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,9 +57,9 @@ def sync_directory(path: Path) -> None:
 
 
 def _write_beside(path: Path, data: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{threading.get_native_id()}")
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)  # left by a process with our number that was killed
+        os.unlink(temporary)  # left by a thread with our number that was killed
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     try:
         write_all(descriptor, data)
