@@ -5,7 +5,7 @@ noted; nothing goes to the client before it was decided; an allowed call that ca
 only after its record is durable; and every way out of here leaves a record.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
@@ -19,6 +19,7 @@ from interlock.model.record import Record, RecordKind, Step, Verdict
 from interlock.policy import CallModel, PassOpaque, ReadText
 from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage
 
+NO_USAGE = Usage()
 OK = 200
 CLIENT_ERROR = 400
 # What the client is told; the reason is in the log.
@@ -41,10 +42,34 @@ class _Log:
     bytes_in: int = 0
     answered: bool = False
 
-    def record(self, kind: RecordKind, status: int, **fields: object) -> Record:
+    def request(self, status: int, steps: tuple[Step, ...], denied: Deny | None) -> Record:
+        verdict = Verdict.BLOCKED if denied else Verdict.ALLOWED
+        reason, policies = (denied.reason, denied.policies) if denied else ("", ())
+        return self._record(RecordKind.REQUEST, status, verdict, reason, policies, steps)
+
+    def refusal(self, status: int, reason: str) -> Record:
+        return self._record(RecordKind.REFUSAL, status, Verdict.BLOCKED, reason)
+
+    def answer(self, status: int, steps: tuple[Step, ...], usage: Usage, size: int, reason: str = "") -> Record:
+        self.answered = True
+        blocked = bool(reason) or any(step.verdict is Verdict.BLOCKED for step in steps)
+        verdict = Verdict.BLOCKED if blocked else Verdict.ALLOWED
+        return self._record(RecordKind.ANSWER, status, verdict, reason, (), steps, size, usage)
+
+    def _record(
+        self,
+        kind: RecordKind,
+        status: int,
+        verdict: Verdict,
+        reason: str,
+        policies: tuple[str, ...] = (),
+        steps: tuple[Step, ...] = (),
+        size: int = 0,
+        usage: Usage = NO_USAGE,
+    ) -> Record:
         now = self.rules.now_us()
         call = self.call
-        base = Record(
+        return Record(
             kind=kind,
             at_us=now,
             request=call.request,
@@ -56,27 +81,16 @@ class _Log:
             upstream=call.upstream,
             model=self.model,
             status=status,
-            policy_hash=self.rules.policies.hash,
-            bytes_in=self.bytes_in,
-            latency_us=max(0, now - call.began_us),
-        )
-        return replace(base, **fields) if fields else base  # type: ignore[arg-type]
-
-    def refusal(self, status: int, reason: str) -> Record:
-        return self.record(RecordKind.REFUSAL, status, verdict=Verdict.BLOCKED, reason=reason)
-
-    def answer(self, status: int, steps: tuple[Step, ...], usage: Usage, size: int, reason: str = "") -> Record:
-        self.answered = True
-        blocked = bool(reason) or any(step.verdict is Verdict.BLOCKED for step in steps)
-        return self.record(
-            RecordKind.ANSWER,
-            status,
-            verdict=Verdict.BLOCKED if blocked else Verdict.ALLOWED,
+            verdict=verdict,
             reason=reason,
+            policies=policies,
+            policy_hash=self.rules.policies.hash,
             steps=steps,
+            bytes_in=self.bytes_in,
             bytes_out=size,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
+            latency_us=max(0, now - call.began_us),
         )
 
 
@@ -96,14 +110,10 @@ def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchang
     inspected = inspect(request.events, call.principal.workload, call.request, rules)
     log.session = inspected.session
     status, denied, told = _decide(request, inspected, call, rules)
-    verdict = Verdict.BLOCKED if denied else Verdict.ALLOWED
-    fields = {"steps": inspected.steps, "verdict": verdict}
+    yield Note(log.request(status, inspected.steps, denied))
     if denied:
-        fields |= {"reason": denied.reason, "policies": denied.policies}
-        yield Note(log.record(RecordKind.REQUEST, status, **fields))
         yield Reply(status, adapter.error(status, "not_permitted", told))
         return
-    yield Note(log.record(RecordKind.REQUEST, 0, **fields))
     judge = AnswerJudge(call, inspected, rules)
     try:
         head = yield Forward(request.raw)
@@ -116,10 +126,10 @@ def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchang
             yield from _whole(adapter, judge, log, rules)
     except ClientGoneError:
         if not log.answered:
-            yield Note(log.answer(CLIENT_GONE, (), Usage(), 0, GONE))
+            yield Note(log.answer(CLIENT_GONE, (), NO_USAGE, 0, GONE))
     except (UpstreamError, ProtocolError) as error:
         status = error.status if isinstance(error, UpstreamError) else UPSTREAM_FAULT
-        yield Note(log.answer(status, (), Usage(), 0, error.brief))
+        yield Note(log.answer(status, (), NO_USAGE, 0, error.brief))
         yield Reply(status, adapter.error(status, "upstream_error", _told(error)))
 
 
@@ -140,7 +150,7 @@ def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) ->
     for detector, channel in inspected.signals:
         if isinstance(denied := decide(ReadText(workload, detector, channel)), Deny):
             return 403, denied, NOT_PERMITTED
-    return OK, None, ""
+    return 0, None, ""
 
 
 def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
@@ -184,7 +194,7 @@ def _refuse_opaque(event: Opaque, judge: AnswerJudge, rules: Rules) -> None:
 
 def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
     reader, guard = adapter.reader(), StreamGuard(adapter, judge, rules)
-    sent, usage, complete, fault = 0, Usage(), False, ""
+    sent, usage, complete, fault = 0, NO_USAGE, False, ""
     yield Begin()
     try:
         while not complete and (data := (yield Read())) is not None:
@@ -230,5 +240,5 @@ def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, ru
         told = "the model's server refused interlock's credential" if ours else f"the model's server answered {status}"
         out = adapter.error(answered, "upstream_error", f"interlock: {told}.")
     step = judge.text_step(len(text), rules.digest(text), found)
-    yield Note(log.answer(answered, (step,), Usage(), len(out), f"The model's server answered {status}."))
+    yield Note(log.answer(answered, (step,), NO_USAGE, len(out), f"The model's server answered {status}."))
     yield Reply(answered, out)

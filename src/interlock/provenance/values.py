@@ -43,6 +43,7 @@ class Conversation:
     """
 
     def __init__(self) -> None:
+        self._said: list[tuple[Text, Origin]] = []
         self._held: list[_Held] = []
         self.tainted = False
 
@@ -53,13 +54,16 @@ class Conversation:
         origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
         if origin is None:
             return None
-        self._held.append(_Held(_fold(event.text), origin, event.tool))
+        self._said.append((event, origin))
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
     def find(self, value: str) -> Seen:
         """Where `value` was seen; origin MODEL alone if nowhere."""
         wanted = _fold(value)
+        # Most conversations are never searched: a text is made comparable only when the first search needs it.
+        self._held += [_Held(_fold(text.text), origin, text.tool) for text, origin in self._said]
+        self._said.clear()
         hits = [held for held in self._held if _stands_in(wanted, held.text)]
         if not hits:
             return Seen((Origin.MODEL,), ())
