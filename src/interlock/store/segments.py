@@ -168,7 +168,10 @@ _SEE = "run `interlock audit verify` to see what is wrong with this log"
 
 
 def _find(segment: Segment, n: int) -> int:
-    """The offset of record `n`, or of the end if it is not there yet. Numbers grow along a file: halve it."""
+    """The offset of record `n`, of the end if it is not there yet, or of something damaged before it.
+
+    Numbers grow along a file, so it is halved.
+    """
     try:
         with open_plain(segment.path) as file:
             low, high = 0, os.fstat(file.fileno()).st_size
@@ -177,7 +180,7 @@ def _find(segment: Segment, n: int) -> int:
                 file.seek(middle)
                 file.readline(MAX_BYTES + 1)
                 offset = file.tell()
-                claimed = _number(segment, offset, file.readline(MAX_BYTES + 1)) if offset < high else None
+                claimed = _number(file.readline(MAX_BYTES + 1)) if offset < high else None
                 if claimed is None or claimed > n:
                     high = middle
                 else:
@@ -185,21 +188,19 @@ def _find(segment: Segment, n: int) -> int:
     except OSError as error:
         raise AuditError(f"cannot read it: {error.strerror}", where=str(segment.path)) from error
     for _, offset, line in lines(segment, low):
-        claimed = _number(segment, offset, line)
+        claimed = _number(line)
         if claimed is None or claimed >= n:
             return offset
         low = offset + len(line)
     return low
 
 
-def _number(segment: Segment, offset: int, line: bytes) -> int | None:
-    """The number of the record in a line; None for a line that is not finished."""
-    if not line.endswith(b"\n"):
-        return None
+def _number(line: bytes) -> int | None:
+    """The number of the record in a line; None if it is not finished, or not a record."""
     try:
-        return place(line[:-1])[1]
-    except AuditError as error:
-        raise AuditError(error.what, where=f"{segment.path}, byte {offset}", hint=_SEE) from error
+        return place(line[:-1])[1] if line.endswith(b"\n") else None
+    except AuditError:
+        return None
 
 
 def _all_lines(directory: Path, begun: list[tuple[Segment, int]]) -> Iterator[Line]:
