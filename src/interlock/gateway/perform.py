@@ -1,5 +1,7 @@
 """Performs what the guard asks for one exchange, without a task: each thing that happens moves it on."""
 
+from collections.abc import Callable
+from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
 from interlock.gateway.http import ClientConnection
@@ -18,6 +20,7 @@ from interlock.guard import (
     Told,
 )
 from interlock.model.errors import AuditError, UpstreamError
+from interlock.model.record import Record
 
 if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
@@ -26,11 +29,22 @@ if TYPE_CHECKING:
 PASSED_ON = (b"x-request-id", b"retry-after", b"retry-after-ms", b"openai-processing-ms", b"openai-version")
 
 
+class _Wait(Enum):
+    """What has to happen before the exchange can go on."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    DATA = auto()
+    CLIENT = auto()
+    DISK = auto()
+
+
 class Performer:
     """One exchange under way.
 
-    Rules: it never decides; a record that cannot be written ends the exchange with 503; when it is over, the
-    upstream's connection has been given back and the exchange has run to its end.
+    Rules: it never decides; what happens while something else is waited for waits as well; a record that cannot be
+    written ends the exchange with 503, and a fault of interlock's own with 500; when it is over, the upstream's
+    connection has been given back and the exchange has run to its end.
     """
 
     def __init__(
@@ -42,15 +56,13 @@ class Performer:
         self._upstream = upstream
         self._path = path
         self._sent_headers = headers
-        self._body = b""
         self._connection: UpstreamConnection | None = None
+        self._failed: UpstreamError | None = None
         self._answer_headers = b""
         self._whole = True
-        self._reading = False
-        self._waiting_for_client = False
-        self._streaming = False
-        self._asked_again = False
-        self._over = False
+        self._wait = _Wait.NOTHING
+        self._streaming = self._replied = self._over = False
+        self._noted: Record | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -58,10 +70,22 @@ class Performer:
         self._client.on_writable = self._client_writable
         self._go(None)
 
+    def stop(self) -> None:
+        """The gateway stops: what still waits for the model is ended, and the client is told so."""
+        if self._wait in (_Wait.HEAD, _Wait.DATA):
+            self._throw(UpstreamError("was left, because interlock stops", where=self._upstream, status=503))
+
     # --- what happens on the wire ------------------------------------------------------------------------
+
+    def connected(self, connection: UpstreamConnection) -> bool:
+        """There is a connection to the upstream; whether it is still wanted."""
+        if not self._over:
+            self._connection = connection
+        return not self._over
 
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
         """The upstream's answer has begun."""
+        assert self._wait is _Wait.HEAD
         self._answer_headers = b"".join(
             b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(b"x-ratelimit-")
         )
@@ -70,77 +94,72 @@ class Performer:
 
     def on_data(self) -> None:
         """More of the answer has come."""
-        if not self._reading or not self._connection:
-            return
-        if self._whole and not self._connection.is_complete:
-            return
-        self._reading = False
-        self._go(self._taken())
+        if self._wait is _Wait.DATA and (told := self._read()) is not _WAIT:
+            self._go(told)
 
     def on_error(self, error: UpstreamError) -> None:
         """The upstream failed."""
-        self._connection = None
-        self._throw(error)
+        self._connection, self._failed = None, error
+        if self._wait in (_Wait.HEAD, _Wait.DATA):
+            self._throw(error)
 
-    def ask_again(self) -> None:
-        """The kept connection was stale; a fresh one gets the same request, once."""
-        self._connection = None
-        if self._asked_again:
-            self._throw(UpstreamError("closes every connection at once", where=self._upstream))
+    def durable(self, error: Exception | None) -> None:
+        """The record that was waited for is on the disk, or could not be written."""
+        if self._wait is not _Wait.DISK:
             return
-        self._asked_again = True
-        self._forward()
+        if error:
+            self._give_up(error)
+        else:
+            self._go(None)
 
     def _client_gone(self) -> None:
         self._throw(ClientGoneError())
 
     def _client_writable(self) -> None:
-        if self._waiting_for_client:
-            self._waiting_for_client = False
+        if self._wait is _Wait.CLIENT:
             self._go(None)
 
     # --- what the guard asks -----------------------------------------------------------------------------
 
-    def _go(self, told: Told) -> None:
-        """Go on until the exchange has to wait, or is over."""
-        if self._over:
-            return
-        try:
-            command = self._exchange.send(told)
-            while (done := self._perform(command)) is not _WAIT:
-                command = self._exchange.send(done)  # type: ignore[arg-type]
-        except StopIteration:
-            self._finish()
-        except AuditError as error:
-            self._give_up(error)
+    def _go(self, told: object) -> None:
+        self._advance(lambda: self._tell(told))
 
     def _throw(self, error: Exception) -> None:
+        self._advance(lambda: self._exchange.throw(error))
+
+    def _tell(self, told: object) -> Command:
+        if isinstance(told, UpstreamError):
+            return self._exchange.throw(told)
+        return self._exchange.send(told)  # type: ignore[arg-type]
+
+    def _advance(self, step: Callable[[], Command]) -> None:
+        """Go on with `step` until the exchange has to wait, or is over."""
         if self._over:
             return
-        self._reading = self._waiting_for_client = False
+        self._wait = _Wait.NOTHING
         try:
-            command = self._exchange.throw(error)
-            while (done := self._perform(command)) is not _WAIT:
-                command = self._exchange.send(done)  # type: ignore[arg-type]
-        except StopIteration:
+            command = step()
+            while (told := self._perform(command)) is not _WAIT:
+                command = self._tell(told)
+        except (StopIteration, ClientGoneError):
             self._finish()
-        except AuditError as failed:
-            self._give_up(failed)
-        except ClientGoneError:
-            self._finish()
+        except Exception as error:  # noqa: BLE001 - the process's edge: a fault ends this exchange and no other
+            self._give_up(error)
 
     def _perform(self, command: Command) -> object:
-        """Do it; what the guard is told, or _WAIT if that comes later."""
+        """Do it; what the guard is told (an UpstreamError is thrown), or _WAIT if that comes later."""
         match command:
             case Note(record=record, durable=durable):
                 number = self._gateway.log.append(record)
+                self._noted = record
                 if durable:
+                    self._wait = _Wait.DISK
                     self._gateway.when_durable(number, self)
                     return _WAIT
                 return None
             case Forward(body=body):
-                self._body = body
-                self._forward()
+                self._wait = _Wait.HEAD
+                self._gateway.pool(self._upstream).send(self._path, self._sent_headers, body, self)
                 return _WAIT
             case Read():
                 return self._read()
@@ -150,68 +169,57 @@ class Performer:
                 return None
             case Emit(data=data):
                 self._client.write(data)
-                self._waiting_for_client = not self._client.writable
-                return _WAIT if self._waiting_for_client else None
+                if self._client.writable:
+                    return None
+                self._wait = _Wait.CLIENT
+                return _WAIT
             case Reply(status=status, body=body):
                 self._client.on_gone = None
+                self._replied = True
                 self._client.reply(status, body, self._answer_headers)
                 return None
             case _:
                 assert_never(command)
 
-    def _forward(self) -> None:
-        self._gateway.pool(self._upstream).send(self._path, self._sent_headers, self._body, self, self._connected)
-
-    def _connected(self, connection: UpstreamConnection) -> None:
-        self._connection = connection
-        if self._over:
-            connection.release()
-
-    def _read(self) -> object:
+    def _read(self) -> Told | UpstreamError | object:
+        if self._failed:
+            return self._failed
         assert self._connection
-        if self._whole and not self._connection.is_complete:
-            self._reading = True
-            return _WAIT
-        data = self._taken()
-        if data == b"" and not self._whole:
-            self._reading = True
-            return _WAIT
-        return data
-
-    def _taken(self) -> bytes | None:
-        assert self._connection
-        data = self._connection.take()
-        return b"" if data is None and self._whole else data
-
-    def durable(self, error: AuditError | None) -> None:
-        """The record that was waited for is on the disk, or could not be written."""
-        if error:
-            self._give_up(error)
-        else:
-            self._go(None)
+        if not self._whole or self._connection.is_complete:
+            data = self._connection.take()
+            if self._whole:
+                return data or b""
+            if data != b"":
+                return data
+        self._wait = _Wait.DATA
+        return _WAIT
 
     def _finish(self) -> None:
-        self._over = True
-        if self._connection:
-            self._connection.release()
-            self._connection = None
+        """The exchange has run to its end."""
+        self._end()
         if self._streaming:
-            self._streaming = False
             self._client.end_stream()
-        self._gateway.finished(self)
 
-    def _give_up(self, error: AuditError) -> None:
-        """Nothing can be recorded, so nothing may go on."""
-        self._over = True
+    def _give_up(self, error: Exception) -> None:
+        """Nothing can be recorded, or interlock itself is at fault: nothing may go on."""
+        self._end()
         self._exchange.close()
-        if self._connection:
-            self._connection.release()
-            self._connection = None
+        told = self._gateway.unrecorded(error) if isinstance(error, AuditError) else self._gateway.fault(error)
+        status = 503 if isinstance(error, AuditError) else 500
+        if status == 500:
+            self._gateway.note_fault(self._noted, error)
         if self._streaming:
             self._client.abort()
-        else:
+        elif not self._replied:
             self._client.on_gone = None
-            self._client.reply(503, self._gateway.unrecorded(error), close=True)
+            self._client.reply(status, told, close=True)
+
+    def _end(self) -> None:
+        self._over = True
+        self._wait = _Wait.NOTHING
+        if self._connection:
+            self._connection.release()
+            self._connection = None
         self._gateway.finished(self)
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
@@ -17,9 +18,9 @@ from interlock.protocols import Adapter
 from interlock.protocols import encode as _encode
 from interlock.store.log import AuditLog
 
-# Headers of a request that a model's server needs; nothing else of them is passed on.
+# Headers of a request that a model's server needs; nothing else of them is passed on. Not the content type: the
+# body was read as JSON in UTF-8, so that is what it is sent as.
 FORWARDED = (
-    b"content-type",
     b"accept",
     b"user-agent",
     b"openai-beta",
@@ -27,7 +28,18 @@ FORWARDED = (
     b"traceparent",
     b"tracestate",
 )
+# What the log calls a request that could not be served as such; any other is `malformed_request`.
+CODES = {
+    408: "request_timeout",
+    413: "body_too_large",
+    431: "headers_too_large",
+    501: "not_implemented",
+    503: "too_many_connections",
+}
 SWEEP_S = 1.0
+# For answers that were ended because the gateway stops: until they are out.
+FLUSH_S = 1.0
+FAULT = "a fault in interlock itself; nothing was let through"
 HEALTH = b'{"status":"ok"}'
 
 
@@ -86,13 +98,16 @@ class Gateway:
         """Accept nothing more, let running exchanges end for `grace_s` seconds, and close."""
         assert self._server
         self._server.close()
-        if self.performing:
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), grace_s)
+        self._drained = asyncio.Event()
+        for client in list(self.clients):
+            client.finish()
+        await self._drain(grace_s)
+        for performer in list(self.performing):
+            performer.stop()
+        await self._drain(FLUSH_S)
         for client in list(self.clients):
             client.abort()
-        await asyncio.sleep(0)
+        await self._drain(FLUSH_S)
         for pool in self.pools.values():
             pool.close()
         for task in self._tasks:
@@ -100,25 +115,39 @@ class Gateway:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._note(RecordKind.GATEWAY, reason="stopped")
 
+    async def _drain(self, limit_s: float) -> None:
+        """Wait until nobody is connected any more."""
+        assert self._drained
+        if self.clients:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), limit_s)
+
     # --- clients -----------------------------------------------------------------------------------------
 
     def connected(self, client: ClientConnection) -> bool:
-        """Whether there is room for one more connection."""
-        if len(self.clients) >= self.settings.max_connections:
-            return False
+        """A connection has come; whether there is room for it."""
         self.clients.add(client)
-        return True
+        return len(self.clients) <= self.settings.max_connections
 
     def disconnected(self, client: ClientConnection) -> None:
         """A connection is gone."""
         self.clients.discard(client)
+        if self._drained and not self.clients:
+            self._drained.set()
 
     def malformed(self, client: ClientConnection, status: int, what: str) -> None:
-        """Bytes that are no request."""
-        self._refuse(client, status, "malformed_request", what, what, close=True)
+        """What is no request that can be served."""
+        self._refuse(client, status, CODES.get(status, "malformed_request"), what, what, close=True)
 
     def serve(self, client: ClientConnection, request: HttpRequest) -> None:
         """Start the exchange that a request asks for."""
+        try:
+            self._serve(client, request)
+        except Exception as error:  # noqa: BLE001 - the process's edge: a fault ends this request and no other
+            self.fault(error)
+            self._refuse(client, 500, "internal_error", FAULT, _where(error), close=True)
+
+    def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
         path = request.target.partition("?")[0]
         if path == "/healthz":
             client.reply(200, HEALTH)
@@ -130,14 +159,16 @@ class Gateway:
             self._refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
             return
         if request.method != "POST":
-            self._refuse(client, 405, "method_not_allowed", "use POST", f"{request.method} {path}", path)
+            reason = f"{request.method} {path}"
+            self._refuse(client, 405, "method_not_allowed", "use POST", reason, path, headers=b"allow: POST\r\n")
             return
         now = self.rules.now_us()
         try:
             principal = self.keyring.prove(request.headers.get(b"authorization", b"").decode("latin-1"), now)
         except IdentityError as error:
             told = "the credential was refused. Use a key made by `interlock identity add`."
-            self._refuse(client, 401, "invalid_credential", told, error.brief, path)
+            challenge = b"www-authenticate: Bearer\r\n"
+            self._refuse(client, 401, "invalid_credential", told, error.brief, path, headers=challenge)
             return
         adapter = route.adapter
         call = Call(principal, self.request_id(), adapter.meta.id, path, route.upstream, now)
@@ -158,8 +189,6 @@ class Gateway:
     def finished(self, performer: Performer) -> None:
         """An exchange is over."""
         self.performing.discard(performer)
-        if self._drained and not self.performing:
-            self._drained.set()
 
     def when_durable(self, number: int, performer: Performer) -> None:
         """Tell `performer` once record `number` is on the disk."""
@@ -167,7 +196,7 @@ class Gateway:
         async def wait() -> None:
             try:
                 await self.log.durable(number)
-            except AuditError as error:
+            except Exception as error:  # noqa: BLE001 - the process's edge: somebody waits for this
                 performer.durable(error)
             else:
                 performer.durable(None)
@@ -178,6 +207,31 @@ class Gateway:
         """What a client is told when nothing can be recorded. The operator sees the error itself on stderr."""
         asyncio.get_running_loop().call_exception_handler({"message": f"audit log: {error}"})
         return _error(503, "audit_unavailable", "the audit log cannot be written, so nothing is let through")
+
+    def fault(self, error: Exception) -> bytes:
+        """What a client is told of a fault of interlock's own. The operator sees its kind and place on stderr.
+
+        Not its text: that may hold what a client or a model said.
+        """
+        asyncio.get_running_loop().call_exception_handler({"message": f"a fault in interlock: {_where(error)}"})
+        return _error(500, "internal_error", FAULT)
+
+    def note_fault(self, noted: Record | None, error: Exception) -> None:
+        """Record that an exchange, of which `noted` is the last record, was ended by a fault."""
+        with contextlib.suppress(AuditError):  # then the next request is refused for it
+            fields = {"status": 500, "verdict": Verdict.BLOCKED, "reason": _where(error)}
+            if noted is None:
+                self._note(RecordKind.REFUSAL, **fields)
+            else:
+                now = self.rules.now_us()
+                self.log.append(replace(noted, kind=RecordKind.ANSWER, at_us=now, steps=(), **fields))  # type: ignore[arg-type]
+
+    def sweep(self, now: float) -> None:
+        """End what is past its deadline at `now`, in the loop's time."""
+        for client in [c for c in self.clients if c.deadline is not None and c.deadline <= now]:
+            client.expire()
+        for pool in self.pools.values():
+            pool.sweep(now)
 
     # --- the rest ----------------------------------------------------------------------------------------
 
@@ -190,6 +244,7 @@ class Gateway:
         reason: str,
         path: str = "",
         *,
+        headers: bytes = b"",
         close: bool = False,
     ) -> None:
         try:
@@ -199,7 +254,7 @@ class Gateway:
         except AuditError as error:
             client.reply(503, self.unrecorded(error), close=True)
             return
-        client.reply(status, _error(status, code, told), close=close)
+        client.reply(status, _error(status, code, told), headers, close=close)
 
     def _note(self, kind: RecordKind, **fields: object) -> None:
         record = Record(kind=kind, at_us=self.rules.now_us(), request=self.request_id(), **fields)  # type: ignore[arg-type]
@@ -209,11 +264,10 @@ class Gateway:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = loop.time()
-            for client in [c for c in self.clients if c.deadline is not None and c.deadline <= now]:
-                client.expire()
-            for pool in self.pools.values():
-                pool.sweep(now)
+            try:
+                self.sweep(loop.time())
+            except Exception as error:  # noqa: BLE001 - the process's edge: without it no deadline would hold any more
+                self.fault(error)
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -226,3 +280,10 @@ def _error(status: int, code: str, message: str) -> bytes:
     kind = "invalid_request_error" if status < 500 else "server_error"
     text = f"interlock: {message}"
     return _encode({"error": {"message": text, "type": kind, "param": None, "code": code}})
+
+
+def _where(error: Exception) -> str:
+    """What kind of error, and where in the code; not what it says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

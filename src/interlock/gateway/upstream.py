@@ -1,9 +1,10 @@
 """The client's side: pooled connections to a model's server, over TLS or plain, one exchange at a time on each."""
 
 import asyncio
+import io
+import re
+import select
 import ssl
-from collections import deque
-from collections.abc import Callable
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
@@ -19,10 +20,18 @@ FIRST_FINAL = 200
 HIGH_WATER = 262_144
 # Idle connections kept for each upstream.
 KEPT = 256
+# How long an idle connection is kept. Middleboxes forget silent ones after a few minutes and say nothing.
+KEPT_S = 60.0
+_HOST = re.compile(r"[A-Za-z0-9._~:\[\]%-]+")
+_PATH = re.compile(r"[!-~]*")
 
 
 class Waiter(Protocol):
-    """Whoever waits for an answer. None of these is called from within `Pool.send`."""
+    """Whoever waits for an answer. After `on_error` nothing more is said."""
+
+    def connected(self, connection: "UpstreamConnection") -> bool:
+        """There is a connection, which may be at once; whether it is still wanted."""
+        ...
 
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
         """The answer has begun."""
@@ -36,60 +45,67 @@ class Waiter(Protocol):
         """The answer will not come, or not whole."""
         ...
 
-    def ask_again(self) -> None:
-        """A kept connection turned out to be closed: the request did not go out."""
-        ...
-
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection. Rules: bytes that nobody asked for end it; an answer with two lengths is an error."""
+    """One connection.
+
+    Rules: bytes that nobody asked for end it; an answer with two lengths is an error; nobody is told anything from
+    within the parser. It does NOT send a request twice: once its bytes are out, a POST may have been carried out.
+    """
+
+    # What is known of the answer under way.
+    _headers: list[tuple[bytes, bytes]]
+    _head: Head | None
+    _data: io.BytesIO
+    _head_bytes: int
+    _total: int
+    _begun: bool
+    _heard: bool
+    _streamed: bool
+    _until_close: bool
+    _complete: bool
+    _reusable: bool
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
+        self._arrived = select.poll()
         self._waiter: Waiter | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._data: deque[bytes] = deque()
-        self._held = 0
-        self._total = 0
-        self._streamed = False
-        self._complete = False
-        self._stays_open = False
-        self._until_close = False
-        self._heard = False
-        self.reused = False
         self.deadline: float | None = None
+        self._clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def send(self, data: bytes, waiter: Waiter, deadline: float) -> None:
-        """Send a request; the connection must be idle."""
+        """Send a request; the connection must be idle and open."""
         assert self._waiter is None
+        assert self._transport
         self._waiter = waiter
-        self._headers, self._data = [], deque()
-        self._held = self._total = 0
-        self._complete = self._streamed = self._heard = self._until_close = False
+        self._clear()
         self.deadline = deadline
-        if self._transport:
-            self._transport.write(data)
+        self._transport.write(data)
 
     @property
-    def is_usable(self) -> bool:
-        """Whether another request can be sent on it."""
+    def is_open(self) -> bool:
+        """Whether it can still be written to."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing waits in the kernel to be read. On an idle connection that would be its end, or nonsense."""
+        return not self._arrived.poll(0)
 
     def take(self) -> bytes | None:
         """What has come so far; b"" if there is nothing yet, None at the end of the answer."""
-        if self._data:
-            data = self._data.popleft() if len(self._data) == 1 else b"".join(self._data)
-            self._data.clear()
-            self._held = 0
-            if self._transport and not self._transport.is_reading():
-                self._transport.resume_reading()
-            return data
-        return None if self._complete else b""
+        if not self._data.tell():
+            return None if self._complete else b""
+        data = self._data.getvalue()
+        self._data = io.BytesIO()
+        self._resume()
+        return data
 
     @property
     def is_complete(self) -> bool:
@@ -99,41 +115,45 @@ class UpstreamConnection(asyncio.Protocol):
     def release(self) -> None:
         """The waiter needs nothing more: keep the connection if its answer is whole, else close it."""
         self._waiter = None
-        self.deadline = None
-        self._data.clear()
-        if self._complete and self._stays_open and not self._until_close and self.is_usable:
-            self._parser = httptools.HttpResponseParser(self)
+        self._data = io.BytesIO()
+        if self._complete and self._reusable and self.is_open:
+            self._resume()
             self._pool.keep(self)
         else:
             self.close()
 
     def close(self) -> None:
         """Close at once."""
+        self.deadline = None
         self._pool.forget(self)
         if self._transport:
             self._transport.abort()
 
     def expire(self) -> None:
         """The deadline has passed."""
-        what = "was silent in the middle of its answer" if self._heard else "did not answer in time"
-        self._fail(UpstreamError(f"{what}", where=self._pool.name, status=504))
-
-    def data_received(self, data: bytes) -> None:
         if self._waiter is None:
             self.close()
             return
+        what = "was silent in the middle of its answer" if self._heard else "did not answer in time"
+        self._fail(UpstreamError(what, where=self._pool.name, status=504))
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiter is None or self._complete:
+            self.close()
+            return
         self._heard = True
+        if not self._begun:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            cause = error.__context__
-            if isinstance(cause, UpstreamError):
-                self._fail(cause)
-            else:
-                self._fail(UpstreamError(f"did not answer in HTTP/1.1: {error}", where=self._pool.name))
-            return
-        except UpstreamError as error:
-            self._fail(error)
+        except httptools.HttpParserError as error:
+            self._reusable = False
+            # What follows a whole answer is nobody's: it is dropped, and the connection with it.
+            if not self._complete:
+                self._fail(self._fault(error))
+                return
+        if not self._begun and self._head_bytes > self._pool.settings.max_header_bytes:
+            self._fail(UpstreamError("sent too long a head", where=self._pool.name))
             return
         self._tell()
 
@@ -145,51 +165,78 @@ class UpstreamConnection(asyncio.Protocol):
         if self._until_close and exc is None:
             self._complete = True
             self._waiter.on_data()
-        elif self._heard or not self.reused:
-            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
         else:
-            waiter, self._waiter = self._waiter, None
-            self._pool.stale(waiter)
+            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise UpstreamError("sent more than its answer", where=self._pool.name)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        if not self._begun:  # after it they are trailers, which nobody reads
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         if status < FIRST_FINAL:
             self._headers = []
             return
-        names = [name for name, _ in self._headers]
-        if names.count(b"content-length") > 1 or (b"content-length" in names and b"transfer-encoding" in names):
-            raise UpstreamError("gave two lengths for its answer", where=self._pool.name)
         fields = dict(self._headers)
-        if fields.get(b"content-encoding", b"identity") != b"identity":
+        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UpstreamError("compressed its answer though it was asked not to", where=self._pool.name)
         self._until_close = b"content-length" not in fields and b"transfer-encoding" not in fields
-        self._streamed = fields.get(b"content-type", b"").lower().startswith(b"text/event-stream")
-        assert self._waiter is not None
-        self._waiter.on_head(Head(status, self._streamed and status == OK), self._headers)
+        events = fields.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        self._begun = True
+        self._head = Head(status, events and status == OK)
+        self._streamed = self._head.streamed
 
     def on_body(self, body: bytes) -> None:
-        self._data.append(body)
-        self._held += len(body)
+        self._data.write(body)
         self._total += len(body)
         if self._total > self._pool.settings.max_body_bytes:
             raise UpstreamError(f"answered over {self._pool.settings.max_body_bytes} bytes", where=self._pool.name)
-        if self._streamed and self._held > HIGH_WATER and self._transport:
-            self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= FIRST_FINAL:
             self._complete = True
-            # Only here: once the message is over, the parser has forgotten how it was framed.
-            self._stays_open = self._parser.should_keep_alive()
+            # Asked here, while the parser still knows: a moment later it has forgotten this answer.
+            self._reusable = self._parser.should_keep_alive()
+
+    def _clear(self) -> None:
+        """Know nothing of an answer."""
+        self._headers = []
+        self._head = None
+        self._data = io.BytesIO()
+        self._head_bytes = self._total = 0
+        self._begun = self._heard = self._streamed = self._until_close = self._complete = self._reusable = False
 
     def _tell(self) -> None:
+        assert self._waiter
+        waiter = self._waiter
+        if self._head:
+            head, self._head = self._head, None
+            waiter.on_head(head, self._headers)
         # What came may have ended the exchange already.
-        if self._waiter is not None and (self._data or self._complete):
-            self.deadline = None if self._complete else self._pool.stream_deadline()
-            self._waiter.on_data()
+        held = self._data.tell()
+        if self._waiter is waiter and (held or self._complete):
+            full = self._streamed and held > HIGH_WATER
+            if full and self.is_open and self._transport:
+                self._transport.pause_reading()
+            # A full one waits for the client, whose own deadline holds.
+            self.deadline = None if full or self._complete else self._pool.stream_deadline()
+            waiter.on_data()
+
+    def _resume(self) -> None:
+        if self._transport and self.is_open and not self._transport.is_reading():
+            self._transport.resume_reading()
+            self.deadline = self._pool.stream_deadline()
+
+    def _fault(self, error: httptools.HttpParserError) -> UpstreamError:
+        if isinstance(error.__context__, UpstreamError):
+            return error.__context__
+        if isinstance(error, httptools.HttpParserUpgrade):
+            return UpstreamError("changed the protocol though it was not asked to", where=self._pool.name)
+        return UpstreamError(f"did not answer in HTTP/1.1: {error}", where=self._pool.name)
 
     def _fail(self, error: UpstreamError) -> None:
         waiter, self._waiter = self._waiter, None
@@ -209,38 +256,35 @@ class Pool:
         settings: GatewaySettings,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Raises: ConfigError if the address or the CA file cannot be used."""
-        url = urlsplit(upstream.url)
+        """Raises: ConfigError if the address, the credential or the CA file cannot be used."""
+        host, port, authority, base = _address(name, upstream)
         self.name = name
         self.settings = settings
         self._loop = loop
-        self._host = url.hostname or ""
-        self._port = url.port or (443 if url.scheme == "https" else 80)
-        self._base = url.path.rstrip("/")
-        self._ssl = _context(name, upstream) if url.scheme == "https" else None
-        authorization = b"authorization: Bearer %b\r\n" % credential.encode() if credential else b""
-        self._fixed = b"host: %b\r\naccept-encoding: identity\r\n%b" % (
-            url.netloc.rpartition("@")[2].encode(),
-            authorization,
+        self._host, self._port, self._base = host, port, base
+        self._ssl = _context(name, upstream) if upstream.url.startswith("https:") else None
+        self._fixed = b"host: %b\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n%b" % (
+            authority.encode(),
+            _authorization(name, upstream, credential),
         )
-        self._idle: deque[UpstreamConnection] = deque()
+        self._idle: dict[UpstreamConnection, None] = {}
         self._open: set[UpstreamConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(
-        self, path: str, headers: bytes, body: bytes, waiter: Waiter, got: Callable[[UpstreamConnection], None]
-    ) -> None:
-        """POST `body`; `got` is told the connection as soon as there is one, which may be at once."""
+    def send(self, path: str, headers: bytes, body: bytes, waiter: Waiter) -> None:
+        """POST `body`, over a kept connection or a new one."""
         data = b"POST %b%b HTTP/1.1\r\n%bcontent-length: %d\r\n%b\r\n%b" % (
             self._base.encode(), path.encode(), self._fixed, len(body), headers, body,
         )  # fmt: skip
         while self._idle:
-            connection = self._idle.pop()
-            if connection.is_usable:
-                connection.reused = True
-                self._begin(connection, data, waiter, got)
+            connection, _ = self._idle.popitem()
+            if connection.is_open and connection.is_quiet:
+                self._begin(connection, data, waiter)
                 return
-        self._connect(data, waiter, got)
+            connection.close()
+        task = self._loop.create_task(self._connect(data, waiter))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def stream_deadline(self) -> float:
         """Until when the next piece of an answer has to come."""
@@ -249,20 +293,18 @@ class Pool:
     def keep(self, connection: UpstreamConnection) -> None:
         """Take an idle connection back."""
         if len(self._idle) < KEPT:
-            self._idle.append(connection)
+            connection.deadline = self._loop.time() + KEPT_S
+            self._idle[connection] = None
         else:
             connection.close()
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection is gone."""
         self._open.discard(connection)
-
-    def stale(self, waiter: Waiter) -> None:
-        """A kept connection was closed by the other side before it can have seen the request: ask once more."""
-        self._loop.call_soon(waiter.ask_again)
+        self._idle.pop(connection, None)
 
     def sweep(self, now: float) -> None:
-        """End the exchanges whose deadline has passed."""
+        """End the exchanges, and the idle connections, whose deadline has passed."""
         for connection in [c for c in self._open if c.deadline is not None and c.deadline <= now]:
             connection.expire()
 
@@ -273,33 +315,67 @@ class Pool:
         for task in self._tasks:
             task.cancel()
 
-    def _begin(
-        self, connection: UpstreamConnection, data: bytes, waiter: Waiter, got: Callable[[UpstreamConnection], None]
-    ) -> None:
-        got(connection)
-        connection.send(data, waiter, self._loop.time() + self.settings.answer_timeout_s)
+    def _begin(self, connection: UpstreamConnection, data: bytes, waiter: Waiter) -> None:
+        if waiter.connected(connection):
+            connection.send(data, waiter, self._loop.time() + self.settings.answer_timeout_s)
+        else:
+            self.keep(connection)
 
-    def _connect(self, data: bytes, waiter: Waiter, got: Callable[[UpstreamConnection], None]) -> None:
-        async def connect() -> None:
-            try:
-                async with asyncio.timeout(self.settings.connect_timeout_s):
-                    _, connection = await self._loop.create_connection(
-                        lambda: UpstreamConnection(self),
-                        self._host,
-                        self._port,
-                        ssl=self._ssl,
-                        server_hostname=self._host if self._ssl else None,
-                    )
-            except (OSError, TimeoutError) as error:
-                said = str(error) or "no connection in time"
-                waiter.on_error(UpstreamError(f"cannot be reached: {said}", where=self.name))
-                return
+    async def _connect(self, data: bytes, waiter: Waiter) -> None:
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout_s):
+                _, connection = await self._loop.create_connection(
+                    lambda: UpstreamConnection(self),
+                    self._host,
+                    self._port,
+                    ssl=self._ssl,
+                    server_hostname=self._host if self._ssl else None,
+                )
+        except TimeoutError:
+            waiter.on_error(UpstreamError("cannot be reached: no connection in time", where=self.name, status=504))
+        except (OSError, UnicodeError) as error:
+            waiter.on_error(UpstreamError(f"cannot be reached: {_reason(error)}", where=self.name))
+        else:
             self._open.add(connection)
-            self._begin(connection, data, waiter, got)
+            if connection.is_open:
+                self._begin(connection, data, waiter)
+            else:
+                self.forget(connection)
+                waiter.on_error(UpstreamError("closed the connection at once", where=self.name))
 
-        task = self._loop.create_task(connect())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _address(name: str, upstream: Upstream) -> tuple[str, int, str, str]:
+    """(host, port, what goes into the Host header, path before the route)."""
+    where, hint = f"llm.upstreams.{name}.url", "such as https://api.openai.com/v1"
+    try:
+        url = urlsplit(upstream.url)
+        host, port = url.hostname, url.port
+    except ValueError as error:
+        raise ConfigError(f"not an address: {error}", where=where, hint=hint) from None
+    if url.username is not None or url.query or url.fragment:
+        hint = "put the credential into the environment variable that api_key_env names"
+        raise ConfigError("has a user, a query or a fragment, which would not be sent", where=where, hint=hint)
+    if not host or not _HOST.fullmatch(url.netloc) or not _PATH.fullmatch(url.path):
+        raise ConfigError("not an address in plain ASCII", where=where, hint=hint)
+    return host, port or (443 if url.scheme == "https" else 80), url.netloc, url.path.rstrip("/")
+
+
+def _authorization(name: str, upstream: Upstream, credential: str) -> bytes:
+    if not (credential := credential.strip()):
+        return b""
+    if not _PATH.fullmatch(credential):
+        where = f"environment variable {upstream.api_key_env}, for llm.upstreams.{name}"
+        raise ConfigError("is not a credential: it holds spaces or signs that no header can", where=where)
+    return b"authorization: Bearer %b\r\n" % credential.encode()
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """Why, without an address: clients are told this."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate was refused, {error.verify_message}"
+    if isinstance(error, UnicodeError):
+        return "its name is no host name"
+    return getattr(error, "reason", None) or error.strerror or type(error).__name__
 
 
 def _context(name: str, upstream: Upstream) -> ssl.SSLContext:

@@ -69,6 +69,7 @@ class ModelServer:
 class _Handler(BaseHTTPRequestHandler):
     owner: ModelServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out separately, and the second would wait for the first's ACK
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
