@@ -8,7 +8,6 @@ import signal
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,13 +45,15 @@ class DemoError(InterlockError):
     """A step of the story did not come out as told."""
 
 
-async def tell(folder: Path, *, serve: bool) -> None:
-    """Tell it, with everything kept in `folder`. Raises: DemoError at the first step that came out otherwise."""
+async def tell(bundled: Path, folder: Path, *, serve: bool) -> None:
+    """Tell it of the company in `bundled`, with everything kept in `folder`.
+
+    Raises: DemoError at the first step that came out otherwise.
+    """
     if find_spec("openai") is None:
         raise DemoError("the demo's agent needs the openai SDK", hint="pip install 'interlock[demo]'")
-    with as_file(files("interlock") / "examples" / "halden-freight") as bundled:
-        company = folder / "halden-freight"
-        shutil.copytree(bundled, company)
+    company = folder / "halden-freight"
+    shutil.copytree(bundled, company)
     story = _Story(console(), company, folder)
     with ModelServer(lambda asked: pay_invoices(asked) if asked.get("tools") else Say("Fixed two bugs.")) as model:
         settings = _settings(folder, company, model.url, serve=serve)

@@ -7,6 +7,7 @@ audit log, and what one flipped byte in it does. Exits with 3 if any step did no
 
 import argparse
 import tempfile
+from importlib.resources import as_file, files
 from pathlib import Path
 
 SUMMARY = "see the whole story on bundled input, in under a minute"
@@ -23,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
     from interlock.demo import tell
 
-    with tempfile.TemporaryDirectory(prefix="interlock-demo-") as folder:
-        uvloop.run(tell(Path(folder), serve=args.serve))
+    company = files("interlock") / "examples" / "halden-freight"
+    with as_file(company) as bundled, tempfile.TemporaryDirectory(prefix="interlock-demo-") as folder:
+        uvloop.run(tell(bundled, Path(folder), serve=args.serve))
     return 0
