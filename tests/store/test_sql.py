@@ -18,6 +18,8 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from interlock.model.asset import (
     Asset,
@@ -285,6 +287,14 @@ def test_the_versions_are_the_migrations() -> None:
     folder = os.path.join(os.path.dirname(interlock.store.__file__), "migrations")
     revisions = [script.revision for script in ScriptDirectory(folder).walk_revisions()]
     assert tuple(reversed(revisions)) == VERSIONS
+
+
+def test_the_schema_is_one_for_postgresql_too() -> None:
+    dialect = postgresql.dialect()
+    made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
+    made += [str(CreateIndex(i).compile(dialect=dialect)) for t in metadata.sorted_tables for i in t.indexes]
+    assert "BYTEA" in "".join(made)
+    assert "CREATE INDEX sessions_blocked ON sessions (last_us) WHERE blocked > 0" in made
 
 
 @pytest.mark.usefixtures("store")

@@ -1,12 +1,14 @@
 """The audit log: prove that it is whole, or look something up in it.
 
-verify works on the files alone, also on a copy of a log's folder (--dir), and changes nothing. The
-public key that comes with a log shows that the log fits its key; only a key file (--key) and a checkpoint
-(--kept) that you copied away earlier show that nobody has rewritten it all.
-Exit codes: 0 whole, 1 damaged, 3 there is no such log, or it cannot be read.
+verify works on the files alone, also on a copy of a log's folder (--dir), and
+changes nothing. The public key in the folder shows that the log fits its own
+key. Only a key (--key) and a checkpoint (--kept) that you copied away earlier
+show that nobody has rewritten it all.
+Exit codes: 0 whole, 1 damaged, 3 there is no log, or it cannot be read.
 
-query shows the newest records first. JSON: {"records": [{"log", "n", "leaf", "record"}]}, where record is
-the canonical record that was hashed (without what has its default) and leaf its Merkle leaf hash in hex.
+query shows the newest records first. With --format json it prints
+{"records": [{"log", "n", "leaf", "record"}]}: record is the canonical record
+that was hashed (what has its default is left out), leaf its Merkle leaf hash.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Workloads' own keys: add one, list them, take one back.
 
-A key is shown once, when it is made; interlock keeps only its hash. A program uses it as its API key, with
-the gateway as its base address; nothing else in the program changes. The gateway takes a new or
-revoked key into account at once.
+A key is shown once, when it is made; interlock keeps only its hash. A program
+uses it as its API key, with the gateway as its base address; nothing else in
+the program changes. A running gateway notices new and revoked keys by itself.
 """
 
 import argparse
