@@ -11,6 +11,7 @@ from interlock.checks import Check, checks
 from interlock.governance import owners, workloads
 from interlock.governance.settings import Manifest
 from interlock.inventory import Inventory
+from interlock.knowledge import redact
 from interlock.model.asset import Asset, Finding, NotScanned, Observation, Scan, Status, Workload
 from interlock.model.meta import Severity
 from interlock.sources import FileSource, file_sources
@@ -48,7 +49,7 @@ def scan(
         relations=inventory.relations,
         workloads=around,
         findings=tuple(_judge(inventory, checks().values(), around)),
-        not_scanned=tuple(sorted({*found.not_scanned, *not_scanned})),
+        not_scanned=tuple(sorted({replace(n, reason=redact(n.reason)) for n in found.not_scanned + not_scanned})),
     )
 
 
@@ -106,9 +107,9 @@ def _is_shadowed(observation: Observation, found: Tree) -> bool:
 
 def _redacted(observation: Observation) -> Observation:
     """INVARIANT: nothing that looks like a credential goes further than this, wherever it stood."""
-    facts = {name: knowledge.redact(v) if isinstance(v, str) else v for name, v in observation.facts.items()}
-    links = tuple(replace(link, name=knowledge.redact(link.name)) for link in observation.links)
-    return replace(observation, name=knowledge.redact(observation.name), facts=facts, links=links)
+    facts = {name: redact(value) if isinstance(value, str) else value for name, value in observation.facts.items()}
+    links = tuple(replace(link, name=redact(link.name)) for link in observation.links)
+    return replace(observation, name=redact(observation.name), facts=facts, links=links)
 
 
 def _workloads(
@@ -128,9 +129,12 @@ def _project_name(place: str) -> str | None:
         document = tomllib.loads((contents(place) or b"").decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         return None
-    for table in (document.get("project"), (document.get("tool") or {}).get("poetry")):
-        if isinstance(table, dict) and isinstance(name := table.get("name"), str) and name:
-            return knowledge.redact(name)
+    for keys in (("project", "name"), ("tool", "poetry", "name")):
+        found: object = document
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, str) and found:
+            return redact(found)
     return None
 
 

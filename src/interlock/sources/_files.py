@@ -59,7 +59,7 @@ def _enter(entry: os.DirEntry[str], root: Path, found: Tree, stack: list[str]) -
     path = entry.path
     if entry.is_symlink():
         target = os.path.realpath(path)
-        if target != str(root) and not target.startswith(f"{root}{os.sep}"):
+        if target != str(root) and not target.startswith(os.path.join(root, "")):
             reason = "a link out of the scanned folder" if os.path.exists(target) else "a link to nothing"
             found.not_scanned.append(NotScanned(_relative(path, root), reason))
     elif entry.is_dir(follow_symlinks=False):

@@ -100,13 +100,17 @@ def _variables(path: str, text: str, server: str, env: Mapping[str, object]) -> 
     """The credentials that a server is given by name; `literal` if the value itself stands here."""
     for variable, value in sorted(env.items()):
         service = knowledge.credential_service(variable)
-        is_secret = bool(knowledge.SECRET_NAME.search(variable)) and isinstance(value, str)
-        literal = is_secret and len(str(value)) >= MIN_SECRET_CHARS and not knowledge.is_filler(str(value))
+        literal = bool(knowledge.SECRET_NAME.search(variable)) and isinstance(value, str) and _is_secret(value)
         if service or literal:
             facts: dict[str, Fact] = {"service": service, "env": True, "literal": literal or None}
             known = {fact: known for fact, known in facts.items() if known is not None}
             site = Site(path, _line_of(text, variable, after=server))
             yield Observation(AssetKind.CREDENTIAL, variable, site, Evidence.DECLARED, ID, known)
+
+
+def _is_secret(value: str) -> bool:
+    """Whether a value is one that nothing else reports: long enough, meant, and of no known format."""
+    return len(value) >= MIN_SECRET_CHARS and not knowledge.is_filler(value) and not knowledge.find_credentials(value)
 
 
 def _command(settings: Mapping[str, object]) -> tuple[str | None, list[str]]:

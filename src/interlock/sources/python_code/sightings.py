@@ -23,6 +23,8 @@ MIN_PROMPT_CHARS, MIN_PROMPT_WORDS = 60, 9
 TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|fixtures)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 ENDPOINTS = "base_url|api_base|openai_api_base|azure_endpoint|endpoint|endpoint_url|server_url"
 CREDENTIALS = "api_key|openai_api_key|anthropic_api_key|google_api_key|token"
+# What a model's name can be: no blank, no placeholder, no character that a terminal acts on.
+MODEL_TEXT = re.compile(rf"[!-;=?-z|~]{{1,{MAX_NAME_CHARS}}}")
 TEXT_BUILDERS = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -35,6 +37,7 @@ class Sightings:
     source: str
     seen: dict[tuple[AssetKind, str, int], Observation] = field(default_factory=dict)
     addresses: set[int] = field(default_factory=set)
+    prompts: set[int] = field(default_factory=set)
 
     @property
     def hearsay(self) -> Evidence:
@@ -56,6 +59,8 @@ class Sightings:
         if name:
             sighting = Observation(kind, name, Site(self.path, line), evidence, self.source, known, links)
             self.seen.setdefault((kind, name, line), sighting)
+            if kind is AssetKind.PROMPT:
+                self.prompts.add(line)
         return Link(Verb.USES, kind, name)
 
     def models(
@@ -65,7 +70,7 @@ class Sightings:
         links = []
         for value in self.reader.texts(node, scope):
             name = value.text.strip()
-            if not name or re.search(r"\s|[{}<>]", name) or len(name) > MAX_NAME_CHARS:
+            if not MODEL_TEXT.fullmatch(name):
                 continue
             provider = provider_of(name)
             if sure or provider:
@@ -115,7 +120,7 @@ class Sightings:
     def named_prompt(self, name: str, node: ast.expr) -> None:
         """A text of some length that is given a prompt's name, unless it was already seen as what it is used for."""
         text = written_text(node)
-        if text is None or any(kind is AssetKind.PROMPT and line == text.lineno for kind, _, line in self.seen):
+        if text is None or text.lineno in self.prompts:
             return
         words = " ".join(c.value for c in ast.walk(text) if isinstance(c, ast.Constant) and isinstance(c.value, str))
         if len(words) >= MIN_PROMPT_CHARS and len(words.split()) >= MIN_PROMPT_WORDS:
@@ -210,8 +215,8 @@ class Sightings:
 
 
 def tidy(name: str) -> str:
-    """A name on one line, at most `MAX_NAME_CHARS` long."""
-    name = " ".join(name.split())
+    """A name on one line, at most `MAX_NAME_CHARS` long; a credential is taken out while it is still whole."""
+    name = " ".join(knowledge.redact(name).split())
     return name if len(name) <= MAX_NAME_CHARS else name[: MAX_NAME_CHARS - 1] + "…"
 
 
