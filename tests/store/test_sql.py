@@ -290,7 +290,7 @@ def test_the_versions_are_the_migrations() -> None:
 
 
 def test_the_schema_is_one_for_postgresql_too() -> None:
-    dialect = postgresql.dialect()
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     made = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
     made += [str(CreateIndex(i).compile(dialect=dialect)) for t in metadata.sorted_tables for i in t.indexes]
     assert "BYTEA" in "".join(made)
