@@ -99,7 +99,7 @@ def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:
         elif key in PARAMETERS:
             for path, text in texts(value, (key,)):
                 yield Text(path, Channel.PARAMETER, text)
-        else:
+        elif not is_empty(value):
             yield opaque((key,), value)
 
 
@@ -155,7 +155,7 @@ def _annotations(value: object, path: Path, channel: Channel) -> Iterator[Event]
         if note.get("type") == "url_citation" and isinstance(cited, dict):
             for key in ("title", "url"):
                 yield Text((*at, "url_citation", key), channel, text_(cited.get(key), (*at, "url_citation", key)))
-            yield from rest(cited, (*at, "url_citation"), ("title", "url"))
+            yield from rest(cited, (*at, "url_citation"), ("title", "url", *_numbers(cited)))
             yield from rest(note, at, ("type", "url_citation"))
         else:
             yield opaque(at, note)
@@ -189,7 +189,7 @@ def _call(value: object, path: Path) -> Iterator[Event]:
     else:
         for event in _function(call.get("function"), (*path, "function"), call_id):
             yield ToolCall(path, event.call_id, event.name, event.arguments) if isinstance(event, ToolCall) else event
-    yield from rest(call, path, ("id", "type", kind, *_number(call)))
+    yield from rest(call, path, ("id", "type", kind, *_numbers(call)))
 
 
 def _kind(call: Document, path: Path) -> str:
@@ -259,12 +259,12 @@ def _choice_rest(choice: Document, path: Path, body: str) -> Iterator[Event]:
     for key, text in zip(TOKENS, _tokens(choice.get("logprobs")), strict=True):
         if text:
             yield Text((*path, key), Channel.OUTPUT, text)
-    yield from rest(choice, path, (*_number(choice), body, "finish_reason", "logprobs"))
+    yield from rest(choice, path, (*_numbers(choice), body, "finish_reason", "logprobs"))
 
 
-def _number(value: Document) -> tuple[str, ...]:
-    """`index` is understood if it is a number."""
-    return ("index",) if isinstance(value.get("index"), int) else ()
+def _numbers(value: Document) -> Iterator[str]:
+    """The fields that are understood if they are numbers."""
+    return (key for key in ("index", "start_index", "end_index") if isinstance(value.get(key), int))
 
 
 def _tokens(logprobs: object) -> tuple[str, str]:
@@ -409,7 +409,8 @@ def _edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
             choice["logprobs"] = None
         _edit_calls(delta, number, edit)
         if choice.get("finish_reason") and (notice := edit.notices.get(number)):
-            delta["content"] = f"{delta.get('content') or ''}{notice}"
+            said = delta.get("content")
+            delta["content"] = said + notice if isinstance(said, str) else notice
             delta["refusal"] = notice.strip()
             if number in edit.emptied and choice["finish_reason"] in CALL_FINISHES:
                 choice["finish_reason"] = "stop"
