@@ -56,7 +56,7 @@ async def tell(bundled: Path, folder: Path, *, serve: bool) -> None:
     shutil.copytree(bundled, company)
     story = _Story(console(), company, folder)
     with ModelServer(lambda asked: pay_invoices(asked) if asked.get("tools") else Say("Fixed two bugs.")) as model:
-        settings = _settings(folder, company, model.url, serve=serve)
+        settings = _settings(folder, company, model.url)
         store = open_store(settings)
         try:
             story.discover(settings, store)
@@ -71,12 +71,12 @@ async def tell(bundled: Path, folder: Path, *, serve: bool) -> None:
             store.close()
 
 
-def _settings(folder: Path, company: Path, model: str, *, serve: bool) -> Settings:
+def _settings(folder: Path, company: Path, model: str) -> Settings:
     settings = load(str(company / "interlock.toml"), str(folder / "data"), env={})
     return replace(
         settings,
-        gateway=replace(settings.gateway, port=7700 if serve else 0),
-        console=replace(settings.console, port=7701 if serve else 0, title="Halden Freight"),
+        gateway=replace(settings.gateway, port=0),
+        console=replace(settings.console, port=0, title="Halden Freight"),
         audit=replace(settings.audit, checkpoint_s=0),
         upstreams={"openai": Upstream(url=model)},
     )

@@ -24,8 +24,9 @@ from interlock.store.sql import SqlStore
 
 # How long a new or revoked key may take to be in force.
 KEYS_S = 0.5
-# Between two verifications of the whole log, for the console.
-VERIFY_S = 60
+# Between two verifications of the whole log, for the console; and at least so many times as long as one takes.
+VERIFY_S = 10
+VERIFY_SHARE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,10 @@ class _Watched:
     async def run(self) -> None:
         """Verify, wait, verify again, until cancelled."""
         while True:
+            began = asyncio.get_running_loop().time()
             self.status = await asyncio.to_thread(self._look)
-            await asyncio.sleep(VERIFY_S)
+            took = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(max(VERIFY_S, VERIFY_SHARE * took))
 
     def _look(self) -> AuditStatus:
         try:
