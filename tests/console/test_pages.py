@@ -8,7 +8,7 @@ import pytest
 
 from interlock.console.sources import AuditStatus
 from interlock.model.errors import AuditError, StoreError
-from interlock.model.record import Origin, Step, Verdict
+from interlock.model.record import Argument, Origin, Step, Verdict
 from tests.console.asgi import OWN, Browser
 from tests.console.fakes import (
     NO,
@@ -43,7 +43,7 @@ def test_the_overview_answers_in_its_heading() -> None:
     assert "1 more has traffic and is in no inventory" in page.text
     assert "1 request refused at the door" in page.text
     assert "/sessions/7f3a91c2d4e5" in page.hrefs
-    assert "Audit log verified, 13 records" in page.text
+    assert "Audit log verified, 13 records checked" in page.text
 
 
 @pytest.mark.parametrize(
@@ -219,6 +219,17 @@ def test_only_what_was_blocked() -> None:
     assert "10" in page.text.partition("Blocked only")[2][:8]
     assert "/sessions/7f3a91c2d4e5#s5" in page.hrefs
     assert "/sessions/7f3a91c2d4e5?show=all" in page.hrefs
+
+
+@pytest.mark.parametrize(("count", "said"), [(2, "web, step 1 or 2"), (4, "web, one of 4 steps")])
+def test_which_of_several_results_it_was_is_not_claimed(count: int, said: str) -> None:
+    results = tuple(Step("tool_result", tool="web", size=n + 1, origin=Origin.UNTRUSTED) for n in range(count))
+    call = Step(
+        "call", tool="mail", verdict=Verdict.BLOCKED, arguments=(Argument("to", "x", (Origin.UNTRUSTED,), ("web",)),)
+    )
+    page = read(of(exchange("s", "r", results, (call,))), "/sessions/s")
+    assert f"untrusted: {said}" in page.text
+    assert f"#s{count}" in page.hrefs
 
 
 def test_nothing_blocked_is_a_page_too() -> None:

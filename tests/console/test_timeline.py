@@ -42,8 +42,8 @@ def test_where_each_value_came_from() -> None:
     pay = told(*hijacked()).blocked[0]
     assert {value.name: value.sources for value in pay.values} == {
         "invoice_id": (Source(Origin.USER),),
-        "iban": (Source(Origin.UNTRUSTED, "read_invoice", 5),),
-        "amount": (Source(Origin.INTERNAL, "vendor_record", 8),),
+        "iban": (Source(Origin.UNTRUSTED, "read_invoice", (5,)),),
+        "amount": (Source(Origin.INTERNAL, "vendor_record", (8,)),),
         "memo": (Source(Origin.MODEL),),
     }
     assert [value.name for value in pay.suspects] == ["iban"]
@@ -52,7 +52,7 @@ def test_where_each_value_came_from() -> None:
 def test_the_most_trusted_place_counts() -> None:
     look = told(*hijacked()).entries[6].values[0]
     assert look.origin is Origin.USER
-    assert look.sources == (Source(Origin.USER), Source(Origin.UNTRUSTED, "read_invoice", 5))
+    assert look.sources == (Source(Origin.USER), Source(Origin.UNTRUSTED, "read_invoice", (5,)))
 
 
 def test_a_value_of_two_tools_is_placed_by_their_origins() -> None:
@@ -64,7 +64,14 @@ def test_a_value_of_two_tools_is_placed_by_their_origins() -> None:
         "call", tool="mail", arguments=(Argument("to", "x", (Origin.UNTRUSTED, Origin.INTERNAL), ("web", "crm")),)
     )
     value = told(*exchange("s", "r", results, (call,))).entries[-1].values[0]
-    assert value.sources == (Source(Origin.INTERNAL, "crm", 2), Source(Origin.UNTRUSTED, "web", 1))
+    assert value.sources == (Source(Origin.INTERNAL, "crm", (2,)), Source(Origin.UNTRUSTED, "web", (1,)))
+
+
+def test_of_several_results_none_is_preferred() -> None:
+    results = tuple(Step("tool_result", tool="web", size=n + 1, origin=Origin.UNTRUSTED) for n in range(3))
+    call = Step("call", tool="mail", arguments=(Argument("to", "x", (Origin.UNTRUSTED,), ("web",)),))
+    value = told(*exchange("s", "r", results, (call,))).entries[-1].values[0]
+    assert value.sources == (Source(Origin.UNTRUSTED, "web", (1, 2, 3)),)
 
 
 def test_no_origin_is_left_out_even_if_no_step_can_be_named() -> None:
@@ -159,9 +166,10 @@ def test_any_records_make_a_timeline(given_records: list[Record]) -> None:
     assert all((entry.rail is Rail.UNTRUSTED) == bool(untrusted and entry.n >= untrusted[0]) for entry in line.entries)
     arguments = [argument for record in given_records for step in record.steps for argument in step.arguments]
     values = [value for entry in line.entries for value in entry.values]
+    for entry in line.entries:
+        assert all(step < entry.n for value in entry.values for source in value.sources for step in source.steps)
     for argument, value in zip(arguments, values, strict=True):
         assert {source.origin for source in value.sources} == set(argument.origins or (None,))
-        assert all(source.step is None or source.step < len(line.entries) + 1 for source in value.sources)
 
 
 @pytest.mark.parametrize("count", [500])

@@ -109,9 +109,11 @@ def utc(us: int) -> str:
 def seconds(us: int) -> str:
     """A length of time.
 
-    >>> seconds(1310000), seconds(75_000_000), seconds(7_300_000_000)
-    ('1.31 s', '1 min 15 s', '2 h 1 min')
+    >>> seconds(3200), seconds(1310000), seconds(75_000_000), seconds(7_300_000_000)
+    ('3.2 ms', '1.31 s', '1 min 15 s', '2 h 1 min')
     """
+    if 0 < us < 100_000:
+        return f"{us / 1000:.1f} ms"
     if us < 60_000_000:
         return f"{us / 1_000_000:.2f} s"
     whole = us // 1_000_000

@@ -32,11 +32,14 @@ class Rail(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a value was seen: its origin (None: not known), the tool that brought it, and the number of that step."""
+    """Where a value was seen: its origin (None: not known), the tool that brought it, and in which step.
+
+    A record names the tool and not the step: `steps` are all earlier results of that tool with that origin.
+    """
 
     origin: Origin | None
     tool: str = ""
-    step: int | None = None
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,7 @@ def _value(argument: Argument) -> Value:
 
 
 def _placed(value: Value, brought: dict[str, list[Entry]]) -> Value:
-    """The value with the number of the last earlier step that brought it, wherever one can be named.
+    """The value with the numbers of the earlier steps that can have brought it.
 
     A tool whose results all have another origin does not speak for this one; no origin is ever left out.
     """
@@ -244,9 +247,9 @@ def _placed(value: Value, brought: dict[str, list[Entry]]) -> Value:
         found = []
         for source in value.sources:
             results = brought.get(source.tool, [])
-            steps = [entry.n for entry in results if entry.origin is origin]
+            steps = tuple(entry.n for entry in results if entry.origin is origin)
             if source.origin is origin and (steps or not results):
-                found.append(replace(source, step=steps[-1] if steps else None))
+                found.append(replace(source, steps=steps))
         placed.extend(found or [Source(origin)])
     return replace(value, sources=tuple(placed))
 
