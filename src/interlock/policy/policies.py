@@ -15,8 +15,11 @@ from interlock.policy.questions import CallModel, CallTool, PassOpaque, Question
 
 # Equal questions have equal answers, so they are kept; this bounds the memory, not the meaning.
 KEPT_ANSWERS = 10_000
-# Strings and comments first, so that a semicolon inside them ends no policy.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|/')
+# Names come from requests and from models, so their length is bounded too. No API has longer names.
+LONGEST_KEPT = 256
+# Strings and comments first, so that a semicolon inside them ends no policy. Nothing is left out: a quotation mark
+# without its partner must reach Cedar, which refuses it.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|["/]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Policies:
         if (known := self._answers.get(question)) is not None:
             return known
         answer = self._evaluate(question)
+        if len(_request(question)["resource"]["id"]) > LONGEST_KEPT:
+            return answer
         if len(self._answers) >= KEPT_ANSWERS:
             self._answers.clear()
         self._answers[question] = answer
@@ -164,7 +169,11 @@ def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> _Poli
     if not result.validation_passed:
         said = "; ".join(error.error for error in result.errors)
         raise PolicyError(f"the policy that begins here is not valid: {said}", where=where, hint="nothing was loaded")
-    (policy,) = json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values()
+    policies = list(json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values())
+    if len(policies) != 1:
+        hint = "write out the principal or the resource instead of ?principal or ?resource"
+        raise PolicyError("templates are not used here", where=where, hint=hint)
+    (policy,) = policies
     annotations = policy.get("annotations", {})
     if not annotations.get("id"):
         raise PolicyError("the policy has no @id", where=where, hint='write @id("what-it-says") before it')
