@@ -23,7 +23,7 @@ PLACEHOLDER = re.compile(r"(?i)example|placeholder|your|xxxx|12345678|changeme|r
 # What a template has where a value belongs: nothing, a reference to a variable, a word that asks for the value.
 FILLER = re.compile(
     r"(?i)(?:your|my|add|insert|put|enter|change|replace|todo|none|null|dummy|fake|test|example|sample|some)(?:[\W_].*)?"
-    r"|[<$%{\[].*|.*(?:x{4,}|\*{3,}|\.{3,}|[-_ ]here).*"
+    r"|[<$%{\[#].*|.*(?:x{4,}|\*{3,}|\.{3,}|[-_ ]here).*"
 )
 MAX_VALUE_CHARS = 500  # as much of a value as is judged
 # A random key of 20 characters or more has about as many different ones; a filler has few (measured on

@@ -12,9 +12,9 @@ from interlock.sources.python_code.table import Sdk
 
 # Symbols that run, configure or wrap an asset that is declared elsewhere: their arguments are read, no more.
 CARRIERS = frozenset({
-    "Runner.run", "agents.run", "agents.run_sync", "agents.run_streamed", "google.adk.runners.Runner",
+    "agents.Runner.run", "agents.Runner.run_sync", "agents.Runner.run_streamed", "google.adk.runners.Runner",
     "claude_agent_sdk.ClaudeAgentOptions", "google.genai.types.GenerateContentConfig", "langgraph.prebuilt.ToolNode",
-    "langgraph.compile", "bedrock_agentcore.entrypoint",
+    "langgraph.StateGraph.compile", "bedrock_agentcore.BedrockAgentCoreApp.entrypoint",
 })  # fmt: skip
 # Kinds whose first positional argument is the model, where the SDK lets it be positional.
 MODEL_FIRST = frozenset({"model_load", "model_download", "embedding", "llm_client", "llm_call", "agent"})

@@ -124,9 +124,14 @@ def _method(owner: str, path: str) -> Sdk | None:
         for tried in (path, path.removeprefix("beta.")):
             symbol = index.exact.get(f"{cls}#{tried}") or index.by_tail.get((_distribution(cls), f"{tail}#{tried}"))
             if symbol is not None:
-                return _sdk(symbol, f"{_distribution(cls)}.{tried}")
+                return _sdk(symbol, _method_name(_distribution(cls), tail, tried))
         cls = index.aliases.get(cls)
     return None
+
+
+def _method_name(distribution: str, tail: str, path: str) -> str:
+    """`openai.chat.completions.create`; a path of one step says too little alone: `cohere.ClientV2.chat`."""
+    return f"{distribution}.{path}" if "." in path or tail == distribution else f"{distribution}.{tail}.{path}"
 
 
 def _sdk(symbol: Symbol, name: str, *, known_service: bool = True) -> Sdk:
