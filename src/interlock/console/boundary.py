@@ -110,7 +110,7 @@ class Boundary:
             if not _same_origin(headers):
                 return Refusal(403, "This request came from another site.", "Go to the console itself and try again.")
             length = headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+            if not length.isdecimal() or len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
                 return Refusal(413, "This request is too large.", f"A form may have {MAX_BODY_BYTES:,} bytes.")
         open_to_all = any(_below(scope["path"], path) for path in self._open_paths)
         if not open_to_all and not any(self._access.admits(held) for held in session_ids(scope)):

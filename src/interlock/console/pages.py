@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
-from interlock.console.access import SESSION_S, Access
+from interlock.console.access import LINK_S, SESSION_S, Access
 from interlock.console.boundary import Refusal, cookie_name, is_secure, session_ids
 from interlock.console.overview import GAP_KEYS, overview
 from interlock.console.render import Page, Templates, link, session_id, session_link
@@ -132,7 +132,8 @@ class Pages:
         token = request.query_params.get("token", "")
         session = self._access.enter(token) if request.method == "GET" else None
         if session is None:
-            said = Refusal(403, "This link does not work any more.", "A link signs in once, within 15 minutes.")
+            hint = f"A link signs in once, within {LINK_S // 60} minutes. {self._sign_in}"
+            said = Refusal(403, "This link does not work any more.", hint)
             answer: Response = self.refused(request, said)
         else:
             answer = RedirectResponse("/", status_code=303)
@@ -151,7 +152,7 @@ class Pages:
 
     def refused(self, request: Request, refusal: Refusal) -> Page:
         """The page for a request that goes no further. It shows nothing of what the console knows."""
-        hint = [refusal.hint, self._sign_in] if refusal.status in (401, 403) else [refusal.hint]
+        hint = [self._sign_in if refusal.status == 401 else refusal.hint]
         # A session's cookie is SameSite=Strict: a link on another site arrives without it, and one more click has it.
         elsewhere = refusal.status == 401 and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
         again = _same_address(request.scope) if elsewhere else ""
@@ -160,7 +161,7 @@ class Pages:
                 0, "If you have just followed a link from another page, continue: you may be signed in already."
             )
         home = any(self._access.admits(held) for held in session_ids(request.scope))
-        return self._alone(request, refusal.status, refusal.what, [line for line in hint if line], again, home=home)
+        return self._alone(request, refusal.status, refusal.what, hint, again, home=home)
 
     def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that there is not (404), or that cannot be so (400, 405)."""
@@ -222,7 +223,7 @@ class Pages:
         try:
             return Part(read())
         except InterlockError as error:
-            logger.warning("request %s: %s could not read: %s", _request_id(request), request.scope["path"], error)
+            logger.warning("request %s: %r could not read: %s", _request_id(request), request.scope["path"], error)
             return Part(None, error.what, error.hint)
 
     def _refresh(self, request: Request) -> Part[object]:
