@@ -1,7 +1,6 @@
 """Canonical bytes: one spelling for each record, RFC 8785's, and nothing else is read."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -95,14 +94,14 @@ def test_anything_else_is_refused(line: bytes) -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        replace(SMALL, at_us=-1),
-        replace(SMALL, tokens_in=MAX_INTEGER + 1),
-        replace(SMALL, status=True),
-        replace(SMALL, latency_us=1.5),  # type: ignore[arg-type]
-        replace(SMALL, model="half a pair \ud800"),
-        replace(SMALL, steps=(Step("call", tool="\udfff"),)),
-        replace(SMALL, reason=None),  # type: ignore[arg-type]
-        replace(SMALL, reason="x" * MAX_BYTES),
+        SMALL._replace(at_us=-1),
+        SMALL._replace(tokens_in=MAX_INTEGER + 1),
+        SMALL._replace(status=True),
+        SMALL._replace(latency_us=1.5),  # type: ignore[arg-type]
+        SMALL._replace(model="half a pair \ud800"),
+        SMALL._replace(steps=(Step("call", tool="\udfff"),)),
+        SMALL._replace(reason=None),  # type: ignore[arg-type]
+        SMALL._replace(reason="x" * MAX_BYTES),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(record: Record) -> None:

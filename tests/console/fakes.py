@@ -163,8 +163,7 @@ def exchange(
         steps=tuple(asked),
         bytes_in=2100,
     )
-    second = replace(
-        first,
+    second = first._replace(
         kind=RecordKind.ANSWER,
         at_us=at_us + SECOND,
         steps=tuple(answered),

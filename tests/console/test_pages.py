@@ -235,7 +235,7 @@ def test_which_of_several_results_it_was_is_not_claimed(count: int, said: str) -
 def test_nothing_blocked_is_a_page_too() -> None:
     assert "No step was blocked" in read(telling(), "/sessions/b1946ac92492?show=blocked").text
     store = MemoryStore()
-    store.log(replace(quiet("bare")[1], steps=()))
+    store.log(quiet("bare")[1]._replace(steps=()))
     assert "No step is recorded" in read(sources(store), "/sessions/bare").text
 
 

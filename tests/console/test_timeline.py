@@ -1,7 +1,5 @@
 """A session told from its records."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,7 +102,7 @@ def test_a_request_without_an_answer_is_not_known() -> None:
 
 
 def test_a_request_that_was_blocked_is() -> None:
-    request = replace(quiet("s")[0], verdict=Verdict.BLOCKED, reason="not in its scope", policies=("scope",))
+    request = quiet("s")[0]._replace(verdict=Verdict.BLOCKED, reason="not in its scope", policies=("scope",))
     line = told(request)
     assert line.entries[-1].kind == "model"
     assert line.entries[-1].outcome is Outcome.BLOCKED
@@ -113,13 +111,13 @@ def test_a_request_that_was_blocked_is() -> None:
 
 def test_a_step_that_says_why_is_told_once() -> None:
     step = Step("user", size=9, verdict=Verdict.BLOCKED, reason="asked for a key")
-    request = replace(quiet("s")[0], verdict=Verdict.BLOCKED, reason="asked for a key", steps=(step,))
+    request = quiet("s")[0]._replace(verdict=Verdict.BLOCKED, reason="asked for a key", steps=(step,))
     assert [(entry.kind, entry.outcome.value) for entry in told(request).entries] == [("user", "block")]
 
 
 def test_an_answer_blocked_as_a_whole_is_told() -> None:
     request, answer = quiet("s")
-    blocked = replace(answer, verdict=Verdict.BLOCKED, reason="the upstream answered nonsense", steps=())
+    blocked = answer._replace(verdict=Verdict.BLOCKED, reason="the upstream answered nonsense", steps=())
     last = told(request, blocked).entries[-1]
     assert (last.kind, last.outcome, last.reason) == ("output", Outcome.BLOCKED, "the upstream answered nonsense")
 

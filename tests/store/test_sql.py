@@ -171,7 +171,7 @@ def test_callers_who_proved_nothing_are_counted_apart(store: SqlStore) -> None:
     assert store.refused() == 0
     refusal = Record(RecordKind.REFUSAL, 3, verdict=Verdict.BLOCKED, reason="key abc is unknown")
     gateway = Record(RecordKind.GATEWAY, 2, reason="started")
-    store.index([stored(0, gateway), stored(1, refusal), stored(2, refusal), stored(3, replace(refusal, workload="a"))])
+    store.index([stored(0, gateway), stored(1, refusal), stored(2, refusal), stored(3, refusal._replace(workload="a"))])
     assert store.refused() == 2
     assert [u.workload for u in store.usage()] == ["a"]
     assert store.sessions() == ()
@@ -179,7 +179,7 @@ def test_callers_who_proved_nothing_are_counted_apart(store: SqlStore) -> None:
 
 def test_a_caller_cannot_fill_the_database_with_names(store: SqlStore) -> None:
     step = Step("call", tool="t\0" + "x" * 1000)
-    store.index([stored(n, replace(request(n, model=f"m{n:04}"), steps=(step,))) for n in range(700)])
+    store.index([stored(n, request(n)._replace(model=f"m{n:04}", steps=(step,))) for n in range(700)])
     (usage,) = store.usage()
     assert len(usage.models) == NAMES_MAX
     assert len(usage.tools[0]) == 256

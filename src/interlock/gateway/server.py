@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
@@ -219,12 +219,11 @@ class Gateway:
     def note_fault(self, noted: Record | None, error: Exception) -> None:
         """Record that an exchange, of which `noted` is the last record, was ended by a fault."""
         with contextlib.suppress(AuditError):  # then the next request is refused for it
-            fields = {"status": 500, "verdict": Verdict.BLOCKED, "reason": _where(error)}
             if noted is None:
-                self._note(RecordKind.REFUSAL, **fields)
-            else:
-                now = self.rules.now_us()
-                self.log.append(replace(noted, kind=RecordKind.ANSWER, at_us=now, steps=(), **fields))  # type: ignore[arg-type]
+                self._note(RecordKind.REFUSAL, status=500, verdict=Verdict.BLOCKED, reason=_where(error))
+                return
+            ended = noted._replace(kind=RecordKind.ANSWER, at_us=self.rules.now_us(), steps=(), status=500)
+            self.log.append(ended._replace(verdict=Verdict.BLOCKED, reason=_where(error)))
 
     def sweep(self, now: float) -> None:
         """End what is past its deadline at `now`, in the loop's time."""

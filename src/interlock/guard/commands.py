@@ -2,21 +2,19 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from interlock.model.record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Append `record` to the audit log; if `durable`, go on only when it is on the disk. Replied with None."""
 
     record: Record
     durable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """Send `body` to the upstream. Replied with `Head`."""
 
     body: bytes
@@ -32,23 +30,20 @@ class Begin:
     """Begin a streamed answer to the client. Replied with None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """Send these bytes of a streamed answer. Replied with None once the client can take more."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The whole answer to the client. Replied with None; nothing may follow."""
 
     status: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The upstream's answer has begun."""
 
     status: int

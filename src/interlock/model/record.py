@@ -5,8 +5,8 @@ the last byte goes back. A `REFUSAL` stands for a request that went nowhere (mal
 `GATEWAY` is the gateway's own life: started, recovered, stopped.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class RecordKind(Enum):
@@ -35,8 +35,7 @@ class Origin(Enum):
     MODEL = "model"
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a tool call that was judged. `shown` is the value, masked in its middle.
 
     `origins` are all places where the value was seen; `seen_in` names the tools whose results held it.
@@ -48,8 +47,7 @@ class Argument:
     seen_in: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """A signal as the log keeps it: which detector and rule spoke, and how sure (thousandths)."""
 
     detector: str
@@ -57,8 +55,7 @@ class Noted:
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One thing that happened in an exchange, in order: a message that was new, or a tool call.
 
     `kind` is a channel (`user`, `system`, `tool_result`, `assistant`, `output`) or `call`. `size` is in
@@ -79,8 +76,7 @@ class Step:
     signals: tuple[Noted, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One entry. `at_us` is microseconds since 1970 UTC; `request` ties the records of an exchange."""
 
     kind: RecordKind

@@ -8,7 +8,7 @@ forwarded exactly as they came.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from interlock.catalog import load
 from interlock.model.event import Event, Opaque, Path
@@ -20,8 +20,7 @@ from interlock.protocols._json import texts as texts
 Document: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A client's request, understood. `raw` is what is forwarded as long as nobody edits it."""
 
     raw: bytes
@@ -31,16 +30,14 @@ class Request:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens as the model's server counts them; 0 where it does not say."""
 
     tokens_in: int = 0
     tokens_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A model's whole answer, understood. Its `events` are Text (channel OUTPUT), ToolCall and Opaque."""
 
     raw: bytes
@@ -50,8 +47,7 @@ class Answer:
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(NamedTuple):
     """A piece of text. `stream` tells texts apart that grow side by side, such as ("content", choice 0)."""
 
     stream: tuple[str, int]
@@ -69,8 +65,7 @@ class CallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """A choice is complete: all its texts and calls are."""
 
     choice: int
@@ -79,8 +74,7 @@ class Finish:
 Delta: TypeAlias = TextDelta | CallDelta | Finish | Opaque
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One whole event of a stream: its bytes, and what they mean. `done` is the protocol's end mark.
 
     `error` marks an error that the model's server reports in the stream.
