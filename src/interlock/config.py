@@ -199,14 +199,17 @@ def _refuse_rest(document: dict[str, Any], path: Path | None, text: str) -> None
 
 
 def _where(path: Path | None, text: str, section: str, key: str) -> str:
-    """`file:line` of a key, found in the text, since tomllib keeps no positions."""
+    """`file:line` of a key, else of its table; found in the text, since tomllib keeps no positions."""
     inside = not section
+    table = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
             name = header[1].replace('"', "").replace("'", "").replace(" ", "")
             if not section and (name == key or name.startswith(f"{key}.")):
                 return f"{path}:{number}"
             inside = name == section
+            if inside or (not section and key.startswith(f"{name}.")):
+                table = f":{number}"
         elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
             return f"{path}:{number}"
-    return str(path)
+    return f"{path}{table}"
