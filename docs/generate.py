@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import enum
 import inspect
+import json
 import os
 import sys
 import types
@@ -20,6 +21,7 @@ import interlock
 from interlock import cli, config
 from interlock.checks import Check, checks
 from interlock.detectors import Detector, detectors
+from interlock.governance import document
 from interlock.knowledge import frameworks
 from interlock.model import asset, errors, record
 from interlock.protocols import Adapter, adapters
@@ -42,6 +44,7 @@ def pages() -> dict[str, str]:
         "reference/record.md": _types("The audit record", record),
         "reference/scan.md": _types("What a scan gives", asset),
         "reference/errors.md": _errors(),
+        "reference/scan.schema.json": json.dumps(document.schema(), indent=2) + "\n",
     }
 
 
@@ -230,7 +233,7 @@ def _table(headings: list[str], rows: list[list[str]]) -> str:
 def stale() -> dict[str, str]:
     """The pages that differ from the committed ones, and how; one that nobody generates counts too."""
     wanted = pages()
-    found = {f"reference/{path.name}": path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md")}
+    found = {f"reference/{path.name}": path.read_text("utf-8") for path in (DOCS / "reference").iterdir()}
     return {
         name: "".join(
             difflib.unified_diff(

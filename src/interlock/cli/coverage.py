@@ -1,12 +1,18 @@
-"""What is found and what is enforced, side by side: owner, scope, enforced, audited, clean for each workload.
+"""What is found and what is enforced, side by side, with the gaps first.
 
-enforced: its traffic goes through the gateway. audited: that traffic is in the log. scope: the settings limit
-its models or tools ([workloads.<id>]); partial with a key alone. clean: no open finding that is high or
-above. `?` is not known, which never counts as fine. The gaps come first: shadow is traffic of a workload
+owner     who answers for the workload: settings or CODEOWNERS
+scope     the settings limit its models or tools; partly with a key alone
+enforced  its traffic goes through the gateway; partly with a key alone
+audited   that traffic is in the log
+clean     no open finding that is high or above
+A ? is not known, which never counts as fine. Shadow is traffic of a workload
 that no scan has found.
-JSON: {"scanned", "gaps": {"shadow", "not_enforced", "no_owner", "no_scope"}, "workloads": [{"workload",
-"discovered", "owner": {"mark", "words"}, ...}]}, where mark is yes, partial, no or unknown.
-Exit codes: 0 shown, 1 there is a gap and --fail-on-gap was given, 3 could not do the work.
+
+JSON: {"scanned", "gaps": {"shadow": [...], "not_enforced", "no_owner",
+"no_scope"}, "workloads": [{"workload", "discovered", "owner": {"mark",
+"words"}, "scope", ...}]}; a mark is yes, partial, no or unknown.
+Exit codes: 0 shown, 1 there is a gap and --fail-on-gap was given, 3 could not
+do the work.
 """
 
 import argparse

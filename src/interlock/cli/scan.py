@@ -1,11 +1,17 @@
-"""Find the AI in a source tree: models, clients, agents, tools, prompts, MCP servers, credentials; and judge it.
+"""Find the AI in a source tree, and judge it.
 
-It reads Python source, requirements and pyproject.toml, MCP client configuration and .env files. Nothing is
-executed, imported or started, nothing leaves this machine, and the value of a credential is never kept.
-Links out of the folder are not followed; files over 5 MB and what cannot be read are listed as not scanned.
+Found are models, clients and calls, agents, tools, prompts, embeddings,
+vector stores, MCP servers, credentials and dependencies, in Python source,
+requirements and pyproject.toml, MCP client configuration and .env files.
 
-The result is kept for `interlock coverage` and the console unless you say --no-save.
-Exit codes: 0 done, 1 a check failed at or above --fail-on, 2 usage, 3 could not do the work.
+Nothing is executed, imported or started, nothing leaves this machine, and the
+value of a credential is never kept. Links are not followed; a file over 5 MB
+and whatever else could not be read is listed as not scanned. The result is
+kept for `interlock coverage` and the console unless you say --no-save.
+
+The JSON has a schema: docs/reference/scan.schema.json.
+Exit codes: 0 done, 1 a check failed at or above --fail-on, 2 usage, 3 could
+not do the work.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from interlock.model.asset import Asset, Workload
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
 
 
-GLOB = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
+GLOB = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _expression(glob: str) -> Any:
     glob = glob.replace("\\ ", " ").replace("\\#", "#")
     anchored = "/" in glob.rstrip("/")
     body = glob.strip("/")
-    tokens = re.findall(r"\*\*/|/\*\*|\*|\?|[^*?/]+|/", body)
+    tokens = re.findall(r"/\*\*/|\*\*/|/\*\*|\*|\?|[^*?/]+|/", body)
     parts = "".join(GLOB.get(token, re2.escape(token)) for token in tokens)
     start = "" if anchored else "(?:.*/)?"
     # `docs/*` is the files in docs and no deeper; a name or a folder is everything below it.

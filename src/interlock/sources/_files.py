@@ -58,15 +58,23 @@ def walk(start: Path, root: Path, found: Tree) -> None:
 def _enter(entry: os.DirEntry[str], root: Path, found: Tree, stack: list[str]) -> None:
     path = entry.path
     if entry.is_symlink():
-        target = os.path.realpath(path)
-        if target != str(root) and not target.startswith(os.path.join(root, "")):
-            reason = "a link out of the scanned folder" if os.path.exists(target) else "a link to nothing"
+        if reason := _lost(os.path.realpath(path), root):
             found.not_scanned.append(NotScanned(_relative(path, root), reason))
     elif entry.is_dir(follow_symlinks=False):
         if entry.name not in SKIPPED_FOLDERS:
             stack.append(path)
     else:
         found.files[_relative(path, root)] = path
+
+
+def _lost(target: str, root: Path) -> str | None:
+    """Why the target of a link is not scanned where it really is; None if it is."""
+    if not os.path.exists(target):
+        return "a link to nothing"
+    if target != str(root) and not target.startswith(os.path.join(root, "")):
+        return "a link out of the scanned folder"
+    passed_over = SKIPPED_FOLDERS.intersection(_relative(target, root).split("/"))
+    return f"a link into {passed_over.pop()}, which is passed over" if passed_over else None
 
 
 def _relative(path: str | Path, root: Path) -> str:

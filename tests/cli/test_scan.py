@@ -1,0 +1,114 @@
+"""What `interlock scan` and `interlock coverage` show and answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from interlock.cli import main
+from interlock.cli.coverage import document, show
+from interlock.governance.coverage import Seen, coverage
+from interlock.governance.document import ScanDocument
+from interlock.model.asset import Workload
+from tests.governance.scans import finding, scan
+
+CONFIG = '{"mcpServers": {"files": {"command": "npx", "args": ["files-mcp"]}}}'
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "bot.py").write_text("from openai import OpenAI\nOpenAI(base_url=URL)\nMODEL = 'gpt-4o'\n")
+    (root / ".mcp.json").write_text(CONFIG)
+    (root / "[red]\x1b[31mx.py").write_text("import openai\nopenai.OpenAI()\n")
+    (root / "bad.py").write_text("import openai\ndef (")
+    return root
+
+
+def test_the_table_fits_and_reads_well(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", str(repo), "--data", str(tmp_path / "data")]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0].startswith("1 workload uses AI, 4 assets, 1 finding (1 high), 1 not scanned")
+    assert all(len(line) <= 80 for line in lines[2:])
+    assert "\x1b" not in out
+    for shown in ("bot.py:2", "[red]", ".mcp.json:1", "Fix: Name an exact version", "1 could not be judged", "bad.py"):
+        assert shown in out
+    assert [line for line in lines if line[:1].isalpha()][1:] == ["Workloads", "Assets", "Findings", lines[-2]]
+
+
+def test_json_is_the_documented_document(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import msgspec
+
+    assert main(["scan", str(repo), "--no-save", "--format", "json"]) == 0
+    out = capsys.readouterr().out
+    assert msgspec.json.decode(out, type=ScanDocument, strict=True).files == 4
+    assert json.loads(out)["not_scanned"][0]["path"] == "bad.py"
+
+
+@pytest.mark.parametrize(("least", "code"), [("low", 1), ("high", 1), ("critical", 0)])
+def test_fail_on(repo: Path, least: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", str(repo), "--no-save", "--fail-on", least]) == code
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("form", "beginning"), [("html", "<!doctype html>"), ("json", "{"), ("table", "1 workload")])
+def test_out_writes_a_file(
+    repo: Path, tmp_path: Path, form: str, beginning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report"
+    assert main(["scan", str(repo), "--no-save", "--format", form, "--out", str(file)]) == 0
+    assert file.read_text("utf-8").startswith(beginning)
+    assert capsys.readouterr().out == ""
+
+
+def test_what_cannot_be_done_is_said(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", str(tmp_path / "no"), "--no-save"]) == 3
+    assert main(["scan", str(repo), "--no-save", "--out", str(tmp_path / "no" / "file")]) == 3
+    err = capsys.readouterr().err
+    assert "there is no such file or folder" in err
+    assert "cannot write the report" in err
+
+
+def test_coverage_follows_the_scan(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(tmp_path / "data")]
+    assert main(["coverage", *data, "--fail-on-gap"]) == 1
+    assert "Nothing is known yet" in capsys.readouterr().out
+    main(["scan", str(repo), *data])
+    capsys.readouterr()
+    assert main(["coverage", *data]) == 0
+    out = capsys.readouterr().out
+    assert "not enforced 1" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert main(["coverage", *data, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gaps"]["not_enforced"] == ["repo"]
+
+
+def test_no_save_keeps_nothing(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["scan", str(repo), "--data", str(tmp_path / "data"), "--no-save"])
+    assert not (tmp_path / "data").exists()
+    assert capsys.readouterr().out
+
+
+def test_the_matrix_at_80_columns() -> None:
+    import io
+
+    from rich.console import Console
+
+    posture = scan(finding("billing-and-refunds-agent"), workloads=(Workload("billing-and-refunds-agent", ".", ()),))
+    seen = [Seen("billing-and-refunds-agent", 1, 2, 12_345, 3), Seen("[bold]ghost", 1, 1, 1, 0)]
+    result = coverage(posture, seen, {}, frozenset())
+    out = io.StringIO()
+    show(Console(file=out, width=80, highlight=False), result)
+    text = out.getvalue()
+    assert "shadow 1" in text
+    assert "[bold]ghost" in text
+    assert "12,345" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert document(result)["gaps"] == {
+        "shadow": ["[bold]ghost"], "not_enforced": [], "no_owner": ["[bold]ghost", "billing-and-refunds-agent"],
+        "no_scope": ["[bold]ghost", "billing-and-refunds-agent"],
+    }  # fmt: skip
+    show(Console(file=out, width=80), coverage(None, seen, {}, frozenset()))
+    assert "Nothing was scanned" in out.getvalue()
