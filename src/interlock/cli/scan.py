@@ -17,6 +17,7 @@ not do the work.
 import argparse
 import io
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -46,7 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-save", action="store_true", help="do not keep the result")
     _options.add(parser)
-    parser.epilog = f"Folders that are passed over: {', '.join(sorted(SKIPPED_FOLDERS))}."
+    skipped = f"Folders that are passed over: {', '.join(sorted(SKIPPED_FOLDERS))}."
+    parser.epilog = textwrap.fill(skipped, PLAIN_WIDTH - 2)
 
 
 def run(args: argparse.Namespace) -> int:

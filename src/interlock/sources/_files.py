@@ -73,8 +73,8 @@ def _lost(target: str, root: Path) -> str | None:
         return "a link to nothing"
     if target != str(root) and not target.startswith(os.path.join(root, "")):
         return "a link out of the scanned folder"
-    passed_over = SKIPPED_FOLDERS.intersection(_relative(target, root).split("/"))
-    return f"a link into {passed_over.pop()}, which is passed over" if passed_over else None
+    passed_over = next((part for part in _relative(target, root).split("/") if part in SKIPPED_FOLDERS), None)
+    return f"a link into {passed_over}, which is passed over" if passed_over else None
 
 
 def _relative(path: str | Path, root: Path) -> str:
