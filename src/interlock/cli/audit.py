@@ -25,9 +25,15 @@ from interlock.cli._output import console, shown
 from interlock.model.errors import AuditError, UsageError
 from interlock.model.record import Record, Verdict
 from interlock.store import Stored
+from interlock.store.tally import count_blocked
 
 SUMMARY = "verify the audit log, or look something up in it"
 DAMAGED = 1
+_DECISIONS = {
+    Verdict.ALLOWED: "allowed",
+    Verdict.BLOCKED: "[bold red]blocked[/]",
+    Verdict.FAILED: "[yellow]failed[/]",
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,7 +172,7 @@ def _print_table(found: tuple[Stored, ...]) -> None:
     for stored in found:
         record = stored.record
         when = datetime.fromtimestamp(record.at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        decision = "[bold red]blocked[/]" if _reasons(record) else record.verdict.value
+        decision = _DECISIONS[Verdict.BLOCKED if count_blocked(record) else record.verdict]
         table.add_row(f"{stored.log}/{stored.n}", when, shown(record.workload), shown(_did(record)), decision)
         for reason in _reasons(record):
             table.add_row("", "", "", shown(reason), "")
@@ -182,8 +188,8 @@ def _did(record: Record) -> str:
 
 
 def _reasons(record: Record) -> list[str]:
-    """Why something in it was not permitted; empty if all was."""
+    """Why something in it was not permitted, or did not end well; empty if all was."""
     reasons = [step.reason or "not permitted" for step in record.steps if step.verdict is Verdict.BLOCKED]
-    if record.verdict is Verdict.BLOCKED and not reasons:
+    if record.verdict is not Verdict.ALLOWED and not reasons:
         reasons = [record.reason or "not permitted"]
     return list(dict.fromkeys(reasons))

@@ -18,6 +18,7 @@ class Outcome(Enum):
 
     ALLOWED = "allow"
     BLOCKED = "block"
+    FAILED = "fail"
     RECORDED = "note"
     UNKNOWN = "unk"
 
@@ -162,7 +163,7 @@ def _entries(records: Iterable[Stored], answers: dict[str, Record]) -> Iterable[
                 yield _model_call(stored, answers.get(record.request))
             case RecordKind.REFUSAL:
                 yield _whole(stored, "refused")
-            case RecordKind.ANSWER if _is_blocked(record) and not _says_why(record):
+            case RecordKind.ANSWER if record.verdict is not Verdict.ALLOWED and not _says_why(record):
                 yield _whole(stored, "output")
             case _:
                 pass
@@ -217,7 +218,7 @@ def _whole(stored: Stored, kind: str) -> Entry:
         n=0,
         kind=kind,
         at_us=record.at_us,
-        outcome=Outcome.BLOCKED,
+        outcome=Outcome.FAILED if record.verdict is Verdict.FAILED else Outcome.BLOCKED,
         record=stored,
         model=record.model,
         upstream=record.upstream,

@@ -220,10 +220,10 @@ class Gateway:
         """Record that an exchange, of which `noted` is the last record, was ended by a fault."""
         with contextlib.suppress(AuditError):  # then the next request is refused for it
             if noted is None:
-                self._note(RecordKind.REFUSAL, status=500, verdict=Verdict.BLOCKED, reason=_where(error))
+                self._note(RecordKind.REFUSAL, status=500, verdict=Verdict.FAILED, reason=_where(error))
                 return
             ended = noted._replace(kind=RecordKind.ANSWER, at_us=self.rules.now_us(), steps=(), status=500)
-            self.log.append(ended._replace(verdict=Verdict.BLOCKED, reason=_where(error)))
+            self.log.append(ended._replace(verdict=Verdict.FAILED, reason=_where(error)))
 
     def sweep(self, now: float) -> None:
         """End what is past its deadline at `now`, in the loop's time."""

@@ -52,8 +52,9 @@ class _Log:
 
     def answer(self, status: int, steps: tuple[Step, ...], usage: Usage, size: int, reason: str = "") -> Record:
         self.answered = True
-        blocked = bool(reason) or any(step.verdict is Verdict.BLOCKED for step in steps)
-        verdict = Verdict.BLOCKED if blocked else Verdict.ALLOWED
+        verdict = Verdict.FAILED if reason else Verdict.ALLOWED
+        if any(step.verdict is Verdict.BLOCKED for step in steps):
+            verdict = Verdict.BLOCKED
         return self._record(RecordKind.ANSWER, status, verdict, reason, (), steps, size, usage)
 
     def _record(

@@ -19,10 +19,11 @@ class RecordKind(Enum):
 
 
 class Verdict(Enum):
-    """What was decided, in the console's words."""
+    """What became of it, in the console's words. FAILED was permitted, and a peer or a fault of ours ended it."""
 
     ALLOWED = "allowed"
     BLOCKED = "blocked"
+    FAILED = "failed"
 
 
 class Origin(Enum):
