@@ -75,18 +75,20 @@ class Keyring:
         if not match:
             raise IdentityError("the credential is malformed: it is not an interlock key")
         head, key_id, secret, checksum = match.groups()
-        if _checksum(head) != checksum:
-            raise IdentityError(f"the credential is malformed: the checksum of key {key_id} does not fit")
         key = self._keys.get(key_id)
-        if key is None:
-            raise IdentityError(f"key {key_id} is unknown")
-        if not hmac.compare_digest(_digest(secret), key.digest):
-            raise IdentityError(f"the secret of key {key_id} is wrong")
+        if key is None or not hmac.compare_digest(_digest(secret), key.digest) or checksum != _checksum(head):
+            raise IdentityError(_why(head, key_id, checksum, known=key is not None))
         if key.revoked_us is not None:
             raise IdentityError(f"key {key_id} of {key.workload} was revoked")
         if key.expires_us is not None and now_us >= key.expires_us:
             raise IdentityError(f"key {key_id} of {key.workload} has expired")
         return Principal(key.workload, key_id)
+
+
+def _why(head: str, key_id: str, checksum: str, *, known: bool) -> str:
+    if _checksum(head) != checksum:
+        return f"the credential is malformed: the checksum of key {key_id} does not fit"
+    return f"the secret of key {key_id} is wrong" if known else f"key {key_id} is unknown"
 
 
 def _digest(secret: str) -> str:
