@@ -4,24 +4,63 @@ import json
 from pathlib import Path
 
 
-def tool(name, description, /, **properties):
-    """A tool as the chat completions API wants it."""
-    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-TEXT = {"type": "string"}
 TOOLS = [
-    tool("list_invoices", "The ids of the open invoices in the inbox."),
-    tool("read_invoice", "The mail that an invoice came in, as it was received.", invoice_id=TEXT),
-    tool("get_vendor", "A vendor's entry in the vendor register, with its bank account.", name=TEXT),
-    tool(
-        "pay_invoice",
-        "Pays an amount in EUR to a bank account.",
-        invoice_id=TEXT,
-        iban={"type": "string", "description": "the account that receives the money"},
-        amount={"type": "string", "description": "in EUR, such as 120.50"},
-    ),
+    {
+        "type": "function",
+        "function": {
+            "name": "list_invoices",
+            "description": "The ids of the open invoices in the inbox.",
+            "parameters": {
+                "type": "object",
+                "properties": {},
+                "required": [],
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": "read_invoice",
+            "description": "The mail that an invoice came in, as it was received.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "invoice_id": {"type": "string"},
+                },
+                "required": ["invoice_id"],
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": "get_vendor",
+            "description": "A vendor's entry in the vendor register, with its bank account.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                },
+                "required": ["name"],
+            },
+        },
+    },
+    {
+        "type": "function",
+        "function": {
+            "name": "pay_invoice",
+            "description": "Pays an amount in EUR to a bank account.",
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "invoice_id": {"type": "string"},
+                    "iban": {"type": "string", "description": "the account that receives the money"},
+                    "amount": {"type": "string", "description": "in EUR, such as 120.50"},
+                },
+                "required": ["invoice_id", "iban", "amount"],
+            },
+        },
+    },
 ]
 
 
