@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-
 TOOLS = [
     {
         "type": "function",
