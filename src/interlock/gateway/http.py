@@ -175,7 +175,7 @@ class ClientConnection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._begun = True
         self._headers = {}
-        self._header_count = self._header_bytes = self._fed = 0
+        self._header_count = self._header_bytes = 0
         self._target = b""
         self._body = io.BytesIO()
         self._expect("header")
@@ -189,7 +189,7 @@ class ClientConnection(asyncio.Protocol):
             raise RefusedError(400, "trailers are not accepted")
         self._header_count += 1
         self._count(len(name) + len(value) + len(": \r\n"))
-        name = name.lower()
+        name, value = name.lower(), value.rstrip(b" \t")
         if name in self._headers:
             if name == b"host":
                 raise RefusedError(400, "Host stands twice")
@@ -211,7 +211,7 @@ class ClientConnection(asyncio.Protocol):
         if b"transfer-encoding" in headers:
             if version == "1.0":
                 raise RefusedError(400, "HTTP/1.0 has no transfer encodings")
-            if headers[b"transfer-encoding"].strip().lower() != b"chunked":
+            if headers[b"transfer-encoding"].lower() != b"chunked":
                 raise RefusedError(501, "no transfer encoding but chunked is accepted")
         if int(headers.get(b"content-length", b"0")) > self._settings.max_body_bytes:
             raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")

@@ -15,6 +15,7 @@ from interlock.guard import Head
 from interlock.model.errors import ConfigError, UpstreamError
 
 OK = 200
+SWITCHING = 101
 FIRST_FINAL = 200
 # Bytes of an answer that wait to be read before the connection is told to stop sending.
 HIGH_WATER = 262_144
@@ -178,6 +179,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
+        if status == SWITCHING:
+            raise UpstreamError("changed the protocol though it was not asked to", where=self._pool.name)
         if status < FIRST_FINAL:
             self._headers = []
             return
@@ -234,8 +237,6 @@ class UpstreamConnection(asyncio.Protocol):
     def _fault(self, error: httptools.HttpParserError) -> UpstreamError:
         if isinstance(error.__context__, UpstreamError):
             return error.__context__
-        if isinstance(error, httptools.HttpParserUpgrade):
-            return UpstreamError("changed the protocol though it was not asked to", where=self._pool.name)
         return UpstreamError(f"did not answer in HTTP/1.1: {error}", where=self._pool.name)
 
     def _fail(self, error: UpstreamError) -> None:

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from interlock.guard.rules import Rules
-from interlock.model.event import Event, Opaque, Path, Signal, Text, ToolDefinition
+from interlock.model.event import Channel, Event, Opaque, Path, Signal, Text, ToolDefinition
 from interlock.model.record import Noted, Origin, Step
+from interlock.protocols import named, texts
 from interlock.provenance import Conversation, ToolLabels, derive
+
+PLACE_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,33 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
     for index, event in enumerate(events):
-        if not isinstance(event, Text):
-            continue
-        output = derive(event.tool, offered.get(event.tool), rules.tools).output if event.tool else Origin.UNTRUSTED
+        found = _scan(event, rules)
+        signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
+        tool = event.tool if isinstance(event, Text) else ""
+        output = derive(tool, offered.get(tool), rules.tools).output if tool else Origin.UNTRUSTED
         origin = conversation.add(event, output)
-        found = rules.engine.scan(event.text, event.channel)
-        signals.update(dict.fromkeys((signal.detector, event.channel.value) for signal in found))
-        if index >= place.known and origin is not None:
-            steps.append(_step(event, origin, found, rules))
+        if isinstance(event, Text) and index >= place.known and origin is not None:
+            steps.append(_step(event, origin, tuple(signal for signal, _ in found), rules))
+        elif isinstance(event, ToolDefinition) and found:
+            signaled = noted(signal for signal, _ in found)
+            steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=event.name, signals=signaled))
     opaque = tuple(event for event in events if isinstance(event, Opaque))
     return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, place.session)
+
+
+def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
+    """The signals of one event; what the adapter does not understand is read as a document."""
+    match event:
+        case Text():
+            text, channel = event.text, event.channel
+        case ToolDefinition():
+            words = (text for _, text in texts(event.schema, ()))
+            text, channel = "\n".join((event.description, *words)), Channel.TOOL_DESCRIPTION
+        case Opaque():
+            text, channel = event.text, Channel.RETRIEVED
+        case _:
+            return []
+    return [(signal, channel) for signal in rules.engine.scan(text, channel)]
 
 
 def _step(event: Text, origin: Origin, found: tuple[Signal, ...], rules: Rules) -> Step:
@@ -67,10 +87,14 @@ def noted(found: Iterable[Signal]) -> tuple[Noted, ...]:
 
 
 def place_name(path: Path) -> str:
-    """A path without its indexes, as policies name places: `messages[].content[].image_url`."""
-    return "".join(_place_parts(path))
+    """A path without its indexes, as policies name places: `messages[].content[].image_url`.
+
+    A long one is cut: a key can be as long as a body, and this stands in the log.
+    """
+    place = "".join(_place_parts(path))
+    return place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}..."
 
 
 def _place_parts(path: Path) -> Iterator[str]:
     for number, part in enumerate(path):
-        yield "[]" if isinstance(part, int) else f".{part}" if number else part
+        yield "[]" if isinstance(part, int) else f".{named(part)}" if number else named(part)
