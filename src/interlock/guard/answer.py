@@ -13,6 +13,8 @@ from interlock.protocols import decode, texts
 from interlock.provenance import judge
 from interlock.provenance.labels import HARMLESS
 
+# A tool's name as APIs allow it has 64 characters; a model can write anything there.
+LONGEST_NAME = 128
 LEAK = "An argument holds what a detector took for a secret."
 
 
@@ -57,8 +59,8 @@ class AnswerJudge:
             kind="call",
             size=len(event.arguments),
             digest=self._rules.digest(event.arguments),
-            tool=event.name,
-            call_id=event.call_id,
+            tool=event.name[:LONGEST_NAME],
+            call_id=event.call_id[:LONGEST_NAME],
             sink=judged.sink,
             verdict=Verdict.ALLOWED if allowed else Verdict.BLOCKED,
             reason="" if isinstance(decision, Allow) else decision.reason,

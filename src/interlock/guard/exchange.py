@@ -17,7 +17,7 @@ from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
 from interlock.model.event import Channel, Opaque, Path, Text, ToolCall
 from interlock.model.record import Record, RecordKind, Step, Verdict
 from interlock.policy import CallModel, PassOpaque, ReadText
-from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage
+from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage, decode, texts
 
 NO_USAGE = Usage()
 OK = 200
@@ -25,6 +25,7 @@ CLIENT_ERROR = 400
 # What the client is told; the reason is in the log.
 NOT_PERMITTED = "interlock: this request is not permitted."
 CUT = "interlock: the model's server ended its answer before it was complete."
+REPORTED = "The model's server reported an error in its stream."
 UPSTREAM_FAULT = 502
 GONE = "The client closed the connection before the end."
 # nginx's number for a client that closed the connection; it is only ever in the log.
@@ -159,7 +160,7 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exc
     assert isinstance(body, bytes)
     answer = adapter.answer(body)
     steps: list[Step] = []
-    texts: dict[Path, str] = {}
+    changed: dict[Path, str] = {}
     verdicts: dict[Path, CallVerdict] = {}
     for event in answer.events:
         if isinstance(event, ToolCall):
@@ -170,20 +171,20 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exc
             found = rules.engine.scan(event.text, Channel.OUTPUT)
             steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
             if withheld := judge.withheld(found):
-                texts[event.path] = replaced(event.text, 0, [(signal.span, marker(signal)) for signal in withheld])
+                changed[event.path] = replaced(event.text, 0, [(signal.span, marker(signal)) for signal in withheld])
     steps += [verdict.step for verdict in verdicts.values()]
-    out = _edited(adapter, answer, texts, verdicts)
+    out = _edited(adapter, answer, changed, verdicts)
     risky = any(verdict.risky for verdict in verdicts.values())
     yield Note(log.answer(OK, tuple(steps), answer.usage, len(out)), durable=risky)
     yield Reply(OK, out)
 
 
-def _edited(adapter: Adapter, answer: Answer, texts: dict[Path, str], verdicts: dict[Path, CallVerdict]) -> bytes:
+def _edited(adapter: Adapter, answer: Answer, changed: dict[Path, str], verdicts: dict[Path, CallVerdict]) -> bytes:
     refused = frozenset(path for path, verdict in verdicts.items() if not verdict.allowed)
-    if not texts and not refused:
+    if not changed and not refused:
         return answer.raw
     said = notice([verdicts[path].step.tool for path in verdicts if path in refused])
-    return adapter.edit_answer(answer, AnswerEdit(texts, refused, said))
+    return adapter.edit_answer(answer, AnswerEdit(changed, refused, said))
 
 
 def _refuse_opaque(event: Opaque, judge: AnswerJudge, rules: Rules) -> None:
@@ -195,7 +196,7 @@ def _refuse_opaque(event: Opaque, judge: AnswerJudge, rules: Rules) -> None:
 
 def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
     reader, guard = adapter.reader(), StreamGuard(adapter, judge, rules)
-    sent, usage, complete, fault = 0, NO_USAGE, False, ""
+    sent, usage, complete, fault, reported = 0, NO_USAGE, False, "", ""
     yield Begin()
     try:
         while not complete and (data := (yield Read())) is not None:
@@ -205,6 +206,7 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Ex
                 out += guard.push(frame)
                 usage = frame.usage or usage
                 complete = complete or _is_last(frame)
+                reported = REPORTED if frame.error else reported
             if out:
                 sent += len(out)
                 yield Emit(out)
@@ -221,7 +223,7 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Ex
     ending = guard.end() if not fault else Ending(b"", guard.end().steps, risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
     status = UPSTREAM_FAULT if fault else OK
-    yield Note(log.answer(status, ending.steps, usage, sent + len(last), fault), durable=ending.risky)
+    yield Note(log.answer(status, ending.steps, usage, sent + len(last), fault or reported), durable=ending.risky)
     yield Emit(last)
 
 
@@ -232,14 +234,23 @@ def _is_last(frame: Frame) -> bool:
 def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
     """An upstream's error. Its own words go on only if they hold no secret and do not speak of our credential."""
     body = yield Read()
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
-    found = rules.engine.scan(text, Channel.OUTPUT)
+    body = body if isinstance(body, bytes) else b""
+    words = _words(body)
+    found = tuple(signal for word in words for signal in rules.engine.scan(word, Channel.OUTPUT))
     ours = status in (401, 403)
     answered = status if status >= CLIENT_ERROR and not ours else UPSTREAM_FAULT
-    out = body if isinstance(body, bytes) and text.lstrip().startswith("{") else b""
+    out = body if words else b""
     if ours or judge.withheld(found) or not out:
         told = "the model's server refused interlock's credential" if ours else f"the model's server answered {status}"
         out = adapter.error(answered, "upstream_error", f"interlock: {told}.")
-    step = judge.text_step(len(text), rules.digest(text), found)
+    step = judge.text_step(len(body), rules.digest(body.decode("utf-8", "replace")), found)
     yield Note(log.answer(answered, (step,), NO_USAGE, len(out), f"The model's server answered {status}."))
     yield Reply(answered, out)
+
+
+def _words(body: bytes) -> list[str]:
+    """The strings of an error's JSON, decoded; none if it is no JSON object."""
+    try:
+        return [text for _, text in texts(decode(body), ())]
+    except ProtocolError:
+        return []

@@ -33,7 +33,8 @@ class Sessions:
 
     def place(self, workload: str, events: Sequence[Event], request: str) -> Place:
         """Where this request belongs; `request` is its unique id, from which a new session's id is made."""
-        hashed = hashlib.blake2b(workload.encode(), digest_size=16)
+        name = workload.encode("utf-8", "surrogatepass")
+        hashed = hashlib.blake2b(b"%d %s" % (len(name), name), digest_size=16)
         session, known = "", 0
         for index, event in enumerate(events):
             said = _said(event)
@@ -57,10 +58,10 @@ def _said(event: Event) -> bytes | None:
     """What an event adds to the conversation; lengths keep two events from being read as one."""
     match event:
         case Text(channel=channel, text=text, call_id=call_id) if channel is not Channel.PARAMETER:
-            data = text.encode("utf-8", "surrogatepass")
-            return b"%s %d %s " % (channel.value.encode(), len(data), call_id.encode("utf-8", "surrogatepass")) + data
+            parts = [channel.value, call_id, text]
         case ToolCall(call_id=call_id, name=name, arguments=arguments):
-            parts = [part.encode("utf-8", "surrogatepass") for part in (call_id, name, arguments)]
-            return b"call " + b" ".join(b"%d %s" % (len(part), part) for part in parts)
+            parts = ["call", call_id, name, arguments]
         case _:
             return None
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join(b"%d %s" % (len(part), part) for part in encoded)

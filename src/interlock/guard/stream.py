@@ -3,7 +3,7 @@
 Guarantee (mode `window`): no character leaves that a bounded detector, looking at the whole text, would have
 flagged, however the stream was cut; and no piece of a tool call leaves before the whole call was judged. What
 has left cannot be recalled, so a text is released only up to where a match could still be growing. Frames
-keep their order, and their bytes if nothing in them was changed.
+keep their order, and their bytes if nothing in them was changed. The last one leaves only with `end`.
 """
 
 from collections import deque
@@ -66,36 +66,43 @@ class StreamGuard:
         self._rules = rules
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
+        self._text_size = 0
         self._texts: dict[Stream, _Growing] = {}
         self._calls: dict[CallKey, _Called] = {}
+        self._finished: set[int] = set()
 
     def push(self, frame: Frame) -> bytes:
-        """The bytes that may leave now. Raises: ProtocolError if it holds too much, or an opaque part is denied."""
+        """The bytes that may leave now.
+
+        Raises: ProtocolError if it holds too much, an opaque part is denied, or a choice goes on after its finish:
+        what stands in for its refused calls has its place in the finish.
+        """
         texts: dict[Stream, tuple[int, str]] = {}
         calls = False
-        finished: set[int] = set()
         for delta in frame.deltas:
             match delta:
                 case TextDelta(stream=stream, text=text):
+                    self._refuse_finished(stream[1])
                     growing = self._texts.setdefault(stream, _Growing())
                     start, before = texts.get(stream, (growing.size, ""))
                     texts[stream] = (start, before + text)
                     growing.pieces.append(text)
                     growing.window += text
                     growing.size += len(text)
-                case CallDelta():
+                    self._text_size += len(text)
+                case CallDelta(choice=choice):
+                    self._refuse_finished(choice)
                     calls = True
                     self._add_call(delta)
                 case Finish(choice=choice):
-                    finished.add(choice)
+                    self._finished.add(choice)
                 case Opaque():
                     self._refuse_opaque(delta)
-        for stream, growing in self._texts.items():
-            if stream in texts or stream[1] in finished:
-                self._decide(growing, final=stream[1] in finished)
+        for stream in texts:
+            self._decide(self._texts[stream], final=False)
         self._held.append(_Held(frame, texts, calls))
         self._held_bytes += len(frame.raw)
-        if max(self._held_bytes, *(growing.size for growing in self._texts.values()), 0) > self._rules.limit:
+        if self._held_bytes > self._rules.limit or self._text_size > self._rules.limit:
             raise ProtocolError(f"the answer is over {self._rules.limit} bytes", status=502)
         return b"".join(self._release())
 
@@ -114,10 +121,15 @@ class StreamGuard:
     def _step(self, growing: _Growing) -> Step:
         return self._judge.text_step(growing.size, self._rules.digest("".join(growing.pieces)), tuple(growing.found))
 
+    def _refuse_finished(self, choice: int) -> None:
+        if choice in self._finished:
+            raise ProtocolError("a choice goes on after its finish", status=502)
+
     def _add_call(self, delta: CallDelta) -> None:
-        called = self._calls.setdefault((delta.choice, delta.index), _Called())
-        called.call_id += delta.call_id
-        called.name += delta.name
+        called = self._calls.setdefault((delta.choice, delta.index), _Called(delta.call_id, delta.name))
+        # Clients differ: some put later pieces of a name behind it, some take the last one.
+        if delta.name not in ("", called.name) or delta.call_id not in ("", called.call_id):
+            raise ProtocolError("a tool call changes its name or id", status=502)
         called.arguments.append(delta.arguments)
 
     def _refuse_opaque(self, event: Opaque) -> None:
@@ -143,7 +155,7 @@ class StreamGuard:
         growing.window, growing.context = window[until - 1 :], 1
 
     def _release(self) -> Iterable[bytes]:
-        while self._held and not self._held[0].calls and not self._held[0].frame.done:
+        while self._held and not (self._held[0].calls or self._held[0].frame.done or self._held[0].frame.error):
             held = self._held[0]
             if any(start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()):
                 return

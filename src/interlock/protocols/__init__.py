@@ -15,6 +15,7 @@ from interlock.model.event import Event, Opaque, Path
 from interlock.model.meta import Example, Meta
 from interlock.protocols._json import decode as decode
 from interlock.protocols._json import encode as encode
+from interlock.protocols._json import named as named
 from interlock.protocols._json import texts as texts
 
 Document: TypeAlias = dict[str, Any]

@@ -1,18 +1,30 @@
-"""One tool call: its arguments, which of them are sensitive, and where each of those came from."""
+"""One tool call: its arguments, which of them are sensitive, and where each of those came from.
 
+What is NOT judged: addresses inside a longer free text (the body of a mail is no recipient), switches (true, false)
+and numbers that are not named like a recipient, and every argument of a tool that only reads.
+"""
+
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from interlock.model.record import Argument, Origin
-from interlock.provenance.labels import HARMLESS, ToolLabels
+from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, ToolLabels
 from interlock.provenance.values import Conversation, shown
 
 # What is an address whatever its argument is called: mail, web or other URL, IBAN, phone number, wallet.
 _ADDRESS = re.compile(
-    r"[^\s@]+@[^\s@]+\.\w+|\w[\w+.-]*://\S+|(?:www\.)\S+|[A-Z]{2}\d{2}(?:[ ]?[0-9A-Z]{2,4}){3,8}|\+\d[\d\s()/-]{6,}"
+    r"[^\s@]+(?:@[^\s@]+)+|\w[\w+.-]*://\S+|(?:www\.)\S+|[A-Z]{2}\d{2}(?:[ ]?[0-9A-Z]{2,4}){3,8}|\+\d[\d\s()/-]{6,}"
     r"|0x[0-9a-fA-F]{40}|(?:[13]|bc1)[a-zA-HJ-NP-Z0-9]{25,60}"
 )
+# A call with more sensitive values than this is not understood.
+MOST_VALUES = 500
+# Deeper than any real argument; arguments hold JSON as text, so it is nested deeper than the wire allows.
+MAX_DEPTH = 64
+# The name of an argument as schemas have them; a key that is none may hold anything, and the log must not.
+_NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +41,78 @@ def judge(arguments: object, labels: ToolLabels, conversation: Conversation) -> 
     """Where the sensitive arguments of a call came from. `arguments` is the decoded JSON, None if it is none."""
     if labels.sink in HARMLESS:
         return Judged(labels.sink, frozenset(), (), isinstance(arguments, dict))
-    if not isinstance(arguments, dict):
+    values = _values(arguments, labels) if isinstance(arguments, dict) else None
+    if values is None:
         return Judged(labels.sink, frozenset({Origin.MODEL}), (), understood=False)
     found = []
     best = set()
-    for name, value in _leaves(arguments, "", inherited=False, labels=labels):
-        for address in _addresses(value):
-            seen = conversation.find(address)
-            best.add(seen.origins[0])
-            found.append(Argument(name, shown(address), seen.origins, seen.tools))
+    for name, value in values:
+        seen = conversation.find(value)
+        best.add(seen.origins[0])
+        found.append(Argument(name, shown(value), seen.origins, seen.tools))
+    if not found and labels.sink in DECIDED_BY_ARGUMENTS:
+        # Nothing says what it is done to: that it is done at all is the model's idea.
+        best.add(Origin.MODEL)
     return Judged(labels.sink, frozenset(best), tuple(found), understood=True)
 
 
-def _leaves(value: object, name: str, *, inherited: bool, labels: ToolLabels) -> Iterator[tuple[str, str]]:
+def _values(arguments: object, labels: ToolLabels) -> list[tuple[str, str]] | None:
+    """(dotted name, value) of every sensitive value, or None if there are too many to look at."""
+    found = _sensitive(arguments, labels, every=False)
+    if not found and labels.sink in DECIDED_BY_ARGUMENTS:
+        found = _sensitive(arguments, labels, every=True)
+    return found if len(found) <= MOST_VALUES else None
+
+
+def _sensitive(arguments: object, labels: ToolLabels, *, every: bool) -> list[tuple[str, str]]:
+    leaves = _leaves(arguments, "", inherited=every, labels=labels)
+    return list(islice(((name, part) for name, value in leaves for part in _parts(value)), MOST_VALUES + 1))
+
+
+def _leaves(
+    value: object, name: str, *, inherited: bool, labels: ToolLabels, depth: int = 0
+) -> Iterator[tuple[str, str]]:
     """(dotted name, text) of each sensitive leaf: named so, inside one named so, or an address by its form."""
-    if isinstance(value, dict):
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        value = _from_json(value)
+    if isinstance(value, bool) or value is None:
+        return
+    if depth > MAX_DEPTH:
+        yield name, str(value)
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            dotted = f"{name}.{key}" if name else key
-            yield from _leaves(inner, dotted, inherited=inherited or labels.is_sensitive(key), labels=labels)
-            if _ADDRESS.fullmatch(key):
+            dotted = ".".join(filter(None, (name, key if _NAME.fullmatch(key) else "?")))
+            sensitive = inherited or labels.is_sensitive(key)
+            yield from _leaves(inner, dotted, inherited=sensitive, labels=labels, depth=depth + 1)
+            if _is_address(key):
                 yield f"{dotted} (name)", key
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, name, inherited=inherited, labels=labels)
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, str | int | float):
+            yield from _leaves(inner, name, inherited=inherited, labels=labels, depth=depth + 1)
+    else:
         text = str(value)
-        if text.strip() and (inherited or _ADDRESS.fullmatch(text.strip())):
+        if text.strip() and (inherited or _is_address(text)):
             yield name, text
 
 
-def _addresses(text: str) -> Iterator[str]:
+def _from_json(text: str) -> object:
+    """What a text that looks like JSON says, so that nothing hides in it; the text itself if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is nothing but addresses."""
+    parts = list(_parts(text))
+    return bool(parts) and all(_ADDRESS.fullmatch(part.rstrip(".")) for part in parts)
+
+
+def _parts(text: str) -> Iterator[str]:
     """The single recipients in a text that lists several: `a@x.org, Bob <b@x.org>`. Every part must be known."""
     for part in re.split(r"[,;\n]", text) if "@" in text else [text]:
-        named = re.fullmatch(r"([^<>@]*)<([^<>]+)>\s*", part)
-        wanted = named[2] if named else part
+        named = re.fullmatch(r"\s*[^<>@]*<([^<>]+)>\s*", part)
+        wanted = named[1] if named else part
         if wanted.strip():
             yield wanted.strip()

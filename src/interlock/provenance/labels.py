@@ -18,32 +18,44 @@ UNKNOWN = "unknown"
 HARMLESS = frozenset({"none", "read"})
 # All of their arguments decide what happens, whatever they are called.
 WHOLLY_SENSITIVE = frozenset({"execute", "delete", "credential", "admin", UNKNOWN})
+# They do harm to whatever they are told to; a call of one that tells nothing is not harmless.
+DECIDED_BY_ARGUMENTS = WHOLLY_SENSITIVE | {"money"}
 
 _READ = frozenset(
-    "calculate check compare compute convert count describe estimate exists explain find get has info "
-    "inspect is list load lookup peek preview query read retrieve search select show stat status "
-    "summarize summarise tail think translate validate verify view whoami".split()
+    "analyse analyze calculate check compare compute convert count describe details estimate exists explain find get "
+    "has history info inspect is list load logs lookup peek preview query read recommend research retrieve search "
+    "select show stat status summarize summarise tail think translate tree validate verify view whoami".split()
 )
 # In the order of the harm: the first class with a word in the name is the tool's.
 _CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
     (
         "execute",
-        frozenset("bash cmd command cypher eval exec execute python repl run script shell sql terminal".split()),
+        frozenset(
+            "bash cmd command cypher eval exec execute invoke python repl rerun run script shell sql terminal trigger "
+            "workflow".split()
+        ),
     ),
     (
         "money",
         frozenset(
-            "buy charge checkout donate invest order pay payment payout purchase refund reimburse remit "
-            "sell subscribe trade transaction transfer wire withdraw".split()
+            "buy charge checkout deposit donate invest invoice order pay payment payout payroll purchase refund "
+            "reimburse remit sell subscribe subscription tip trade transaction transfer wire withdraw".split()
         ),
     ),
-    ("delete", frozenset("delete destroy drop erase purge remove trash truncate unlink wipe".split())),
+    (
+        "delete",
+        frozenset(
+            "clean cleanup clear delete destroy drop empty erase flush pop purge remove terminate trash truncate "
+            "uninstall unlink wipe".split()
+        ),
+    ),
     ("credential", frozenset("apikey credential credentials key login otp passphrase password secret token".split())),
     (
         "admin",
         frozenset(
-            "ban block deploy disable enable grant invite kick member members permission permissions "
-            "policy restart revoke role roles scale share unshare webhook".split()
+            "activate ban block configure deactivate deploy disable enable grant install invite kick kill member "
+            "pause permission policy power promote provision reboot reset restart restore resume revoke rollback role "
+            "scale share shutdown stop suspend unban unshare webhook".split()
         ),
     ),
     ("publish", frozenset("announce blog broadcast post publish release toot tweet".split())),
@@ -56,12 +68,16 @@ _CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
         "write",
         frozenset(
             "append archive assign book cancel close copy create edit insert label mark merge modify move "
-            "new patch put rename reopen reschedule reserve resolve save schedule set store tag update "
+            "new patch put rename reopen replace reschedule reserve resolve save schedule set store tag update "
             "upload upsert write".split()
         ),
     ),
 )
 _NOUNS_OF_READS = frozenset({"sql", "shell", "command", "cypher", "script"})
+_CODE = frozenset({"sql", "code", "command", "cypher", "script", "statement"})
+_PLACES = frozenset({"url", "urls", "uri", "href", "link"})
+# To write one of these is to change who may do what.
+_NOUNS_OF_POWER = frozenset("admin domain filter firewall group permission right role rule team user".split())
 _RECIPIENT = frozenset(
     "account addr address attendee attendees bcc bic beneficiary cc channel chat collaborator "
     "counterparty creditor dest destination domain email emails endpoint host hostname href iban invitee "
@@ -69,6 +85,7 @@ _RECIPIENT = frozenset(
     "recipients remote room routing server swift target to uri url urls user username users wallet "
     "webhook".split()
 )
+_RUN_TOGETHER = tuple(word for word in sorted(_RECIPIENT) if len(word) >= 5)
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -87,7 +104,8 @@ class ToolLabels:
             return False
         if self.recipients is not None:
             return argument in self.recipients
-        return self.sink in WHOLLY_SENSITIVE or bool(_RECIPIENT.intersection(words(argument)))
+        # A name in another script says nothing here, so it counts as one that decides.
+        return self.sink in WHOLLY_SENSITIVE or not argument.isascii() or any(map(_names_recipient, words(argument)))
 
 
 def derive(name: str, definition: ToolDefinition | None, overrides: Mapping[str, ToolOverride]) -> ToolLabels:
@@ -101,28 +119,51 @@ def derive(name: str, definition: ToolDefinition | None, overrides: Mapping[str,
 
 
 def words(name: str) -> tuple[str, ...]:
-    """The words of an identifier, in lower case.
+    """The words of an identifier, in lower case; none if it has letters of other scripts, which may look like ours.
 
     >>> words("sendEmail_to-ALLUsers2")
     ('send', 'email', 'to', 'all', 'users', '2')
     """
-    return tuple(word.lower() for word in _WORD.findall(name))
+    return tuple(word.lower() for word in _WORD.findall(name)) if name.isascii() else ()
+
+
+def _names_recipient(word: str) -> bool:
+    """Whether a word names one, alone or written together: `emailaddress`, `accountnumber`."""
+    alone = word in _RECIPIENT or word.removesuffix("id") in _RECIPIENT
+    return alone or word.startswith(_RUN_TOGETHER) or word.endswith(_RUN_TOGETHER)
 
 
 def _sink(name: tuple[str, ...], properties: frozenset[str]) -> str:
+    """What the worst part of a name says: `get_and_delete` deletes."""
+    parts: list[list[str]] = [[]]
+    for word in name:
+        if word in ("and", "or", "then"):
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return min((_part_sink(part, properties) for part in parts), key=_WORST_FIRST.index)
+
+
+def _part_sink(name: list[str], properties: frozenset[str]) -> str:
     verb = next((word for word in name if word in _READ or _class(word)), "")
-    if verb in _READ:
+    if verb in _READ or (verb == "fetch" and properties and not _PLACES & properties):
         if any(_class(word) == "credential" for word in name):
             return "credential"
-        if _NOUNS_OF_READS.intersection(name) or {"sql", "code", "command"} & properties:
+        if _NOUNS_OF_READS.intersection(name) or _CODE & properties:
             return "execute"
         # A read that names its place by address contacts that place.
-        return "fetch" if {"url", "uri", "href"} & properties else "read"
+        return "fetch" if _PLACES & properties else "read"
     found = [_class(word) for word in name if _class(word)]
-    order = [sink for sink, _ in _CLASSES]
     if not found:
         return UNKNOWN
-    return min(found, key=order.index)
+    worst = min(found, key=_WORST_FIRST.index)
+    powerful = any(word.removesuffix("s") in _NOUNS_OF_POWER for word in name)
+    return "admin" if worst == "write" and powerful else worst
+
+
+_WORST_FIRST = (
+    "execute", "money", "delete", "credential", "admin", UNKNOWN, "publish", "send", "fetch", "write", "read", "none",
+)  # fmt: skip
 
 
 def _class(word: str) -> str:

@@ -1,28 +1,41 @@
 """Where a conversation held a value: the store of texts by who wrote them, and the search in it.
 
 A value counts as seen in a text only if it stands there whole: `bob@corp.com` is not seen in
-`bob@corp.com.evil.example`. Case, white space, and the grouping of account and phone numbers do not matter.
+`bob@corp.com.evil.example`. White space, the grouping of account and phone numbers, and case (but not that of
+paths in addresses) do not matter. In doubt a value counts as not seen, which allows less.
 """
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
-from interlock.model.event import Channel, Event, Text
+import re2
+
+from interlock.model.event import Channel, Event, Opaque, Text
 from interlock.model.record import Origin
 
-# Account and phone numbers are regrouped by whoever writes them down; longer values than this are no such number.
-LONGEST_REGROUPED = 64
+# Account and phone numbers are regrouped by whoever writes them down; IBANs have at most 34 characters.
+_SEPARATORS = " ()/-"  # the hyphen last, where it is one in a character class too
+_NUMBER = re.compile(r"\+?[\d /()-]{4,40}")
+_IBAN = re.compile(r"[a-z]{2}\d{2}(?:[ -]?[a-z\d]){11,30}")
 FEWEST_DIGITS = 4
-_SEPARATORS = re.compile(r"[\s\-./()\u00a0]+")
-_GROUPED = re.compile(r"[0-9A-Za-z+][0-9A-Za-z\s\-./()+]*")
-# Characters that go on with an address, an account number or a host name.
-_GLUE = frozenset("@%+-_")
+# Characters that go on with an address, an account number, a host name or a path.
+_GLUE = frozenset("@%+-_\\")
+# A model writes out the scheme of an address that the user left out; the host and the path stay the same.
+_WEB = re.compile(r"https?://([^/\s]+(?:/.*)?)", re.IGNORECASE)
+# A text in which a value stands this often without ever standing alone is not searched any further; nor is one in
+# which so many characters were compared.
+MOST_TRIES = 1_000
+MOST_COMPARED = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    text: str
+    """A text in the form in which texts are compared; `exact` keeps its case."""
+
+    exact: str
+    folded: str
     origin: Origin
     tool: str
 
@@ -39,32 +52,48 @@ class Conversation:
     """What was said up to now, by origin.
 
     Rules: a text's origin comes from its channel, and for a tool result from the tool's label; what the model
-    itself said is no source; a setting of the request (PARAMETER) is none either. It does NOT judge.
+    itself said is no source; a setting of the request (PARAMETER) is none either; a part of a message that nobody
+    understands counts as untrusted text. It does NOT judge.
     """
 
     def __init__(self) -> None:
-        self._said: list[tuple[Text, Origin]] = []
+        self._said: list[tuple[str, Origin, str]] = []
         self._held: list[_Held] = []
         self.tainted = False
 
     def add(self, event: Event, output: Origin) -> Origin | None:
         """Take a text in; its origin, or None if it is no source. `output` is the label of its tool's results."""
-        if not isinstance(event, Text):
-            return None
-        origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
+        match event:
+            case Text():
+                origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
+                tool = event.tool
+            case Opaque() if len(event.path) > 1:
+                origin, tool = Origin.UNTRUSTED, ""
+            case _:
+                return None
         if origin is None:
             return None
-        self._said.append((event, origin))
+        self._said.append((event.text, origin, tool))
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
     def find(self, value: str) -> Seen:
         """Where `value` was seen; origin MODEL alone if nowhere."""
-        wanted = _fold(value)
         # Most conversations are never searched: a text is made comparable only when the first search needs it.
-        self._held += [_Held(_fold(text.text), origin, text.tool) for text, origin in self._said]
+        self._held += [_hold(*said) for said in self._said]
         self._said.clear()
-        hits = [held for held in self._held if _stands_in(wanted, held.text)]
+        # Not normalised: a value written in look-alike forms of the letters is another value.
+        exact = _one_spaced(value)
+        if web := _WEB.fullmatch(exact):
+            exact = web[1].removesuffix("/")
+        folded = exact.lower()
+        number = _regrouped(folded)
+        hits = [
+            held
+            for held in self._held
+            if (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
+            or (number and any(_is_whole_number(held.folded, *match.span()) for match in number.finditer(held.folded)))
+        ]
         if not hits:
             return Seen((Origin.MODEL,), ())
         order = list(Origin)
@@ -79,42 +108,57 @@ _ORIGINS = {
 }
 
 
-def _fold(text: str) -> str:
-    """The form in which texts are compared: compatibility-composed, without case, white space as one space."""
-    composed = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return " ".join(composed.casefold().split())
+def _hold(text: str, origin: Origin, tool: str) -> _Held:
+    exact = _one_spaced(text if text.isascii() else unicodedata.normalize("NFKC", text))
+    return _Held(exact, exact.lower(), origin, tool)
+
+
+def _one_spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _stands_in(value: str, text: str) -> bool:
     if not value:
         return False
     at = text.find(value)
-    while at >= 0:
+    for _ in range(min(MOST_TRIES, 1 + MOST_COMPARED // len(value))):
+        if at < 0:
+            return False
         if _is_whole(text, at, at + len(value)):
             return True
         at = text.find(value, at + 1)
-    if (
-        len(value) > LONGEST_REGROUPED
-        or sum(c.isdigit() for c in value) < FEWEST_DIGITS
-        or not _GROUPED.fullmatch(value)
-    ):
-        return False
-    regrouped = re.compile(r"[\s\-./()\u00a0]{0,3}".join(map(re.escape, _SEPARATORS.sub("", value))))
-    return any(_is_whole(text, *match.span()) for match in regrouped.finditer(text))
+    return False
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is not a part of something longer."""
-    if start and (_goes_on(text[start - 1]) or text[start - 1] == "."):
+    """Whether text[start:end] is not a part of something longer: of a host name, say, or of a path."""
+    before, after = text[max(0, start - 3) : start], text[end : end + 2]
+    if before and (_goes_on(before[-1]) or before[-1] == "." or (before[-1] == "/" and before != "://")):
         return False
-    if end < len(text) and _goes_on(text[end]):
-        return False
-    return not (text[end : end + 1] == "." and end + 1 < len(text) and _goes_on(text[end + 1]))
+    if after[:1] in ("/", "."):
+        return not _goes_on(after[1:])
+    return not _goes_on(after[:1])
 
 
 def _goes_on(character: str) -> bool:
     # Scripts that write no spaces between words (category Lo) do not go on with a Latin address.
     return character in _GLUE or (character.isalnum() and unicodedata.category(character) != "Lo")
+
+
+def _regrouped(value: str) -> Any:
+    """The expression for an account or phone number in any grouping, or None if the value is no such number."""
+    letters = "".join(character for character in value if character not in _SEPARATORS)
+    if not value.isascii() or not (_IBAN.fullmatch(value) or _NUMBER.fullmatch(value)):
+        return None
+    if sum(character.isdigit() for character in letters) < FEWEST_DIGITS:
+        return None
+    return re2.compile(f"[{_SEPARATORS}]{{0,3}}".join(map(re2.escape, letters)))
+
+
+def _is_whole_number(text: str, start: int, end: int) -> bool:
+    """Whether the number at text[start:end] does not go on with more groups of digits."""
+    before, after = text[max(0, start - 4) : start].rstrip(_SEPARATORS), text[end : end + 4].lstrip(_SEPARATORS)
+    return _is_whole(text, start, end) and not before[-1:].isdigit() and not after[:1].isdigit()
 
 
 def shown(value: str, keep: int = 4) -> str:
