@@ -169,6 +169,8 @@ def test_odd_names(tmp_path: Path) -> None:
 def test_a_module_of_the_project_hides_the_sdk_of_its_name(tmp_path: Path) -> None:
     root = tree(tmp_path, {"main.py": AGENT, "agents/__init__.py": "class Agent: ...\n"})
     assert [asset.id for asset in scan([root], at=AT).assets] == ["model:gpt-4o"]
+    (root / "pyproject.toml").write_text('[project]\nname = "openai-agents"\n')
+    assert "agent:main.py#Clerk" in {asset.id for asset in scan([root], at=AT).assets}
     root = tree(tmp_path / "two", {"main.py": AGENT, "src/agents.py": "class Agent: ...\n"})
     assert [asset.id for asset in scan([root], at=AT).assets] == ["model:gpt-4o"]
 

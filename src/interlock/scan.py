@@ -37,8 +37,10 @@ def scan(
     for path in paths:
         walk(path.resolve(), root, found)
     observations, not_scanned, read = _observe(found, progress)
-    inventory = Inventory.build(_redacted(o) for o in observations if not _is_shadowed(o, found))
-    around = _workloads(inventory, found, manifests or {}, root.name)
+    names = _project_names(found)
+    inventory = Inventory.build(_redacted(o) for o in observations if not _is_shadowed(o, found, names))
+    projects = workloads.manifest_files(found.files)
+    around = workloads.workloads(inventory, projects, names, manifests or {}, root.name or "root")
     rules = _code_owners(found)
     around = tuple(replace(w, owner=owners.owner_of_workload(w, manifests or {}, rules)) for w in around)
     return Scan(
@@ -90,10 +92,10 @@ def _read(
             yield (), [NotScanned(path, f"{source.meta.id} could not read it: {type(error).__name__}")]
 
 
-def _is_shadowed(observation: Observation, found: Tree) -> bool:
+def _is_shadowed(observation: Observation, found: Tree, names: Mapping[str, str]) -> bool:
     """Whether the SDK that a symbol seems to be from is really the project's own module of the same name."""
     top = str(observation.facts.get("module") or "").partition(".")[0]
-    if top not in knowledge.symbols().common_words:
+    if top not in knowledge.symbols().common_words or observation.facts.get("sdk") in names.values():
         return False
     folder = observation.site.path.rpartition("/")[0]
     while True:
@@ -112,15 +114,11 @@ def _redacted(observation: Observation) -> Observation:
     return replace(observation, name=redact(observation.name), facts=facts, links=links)
 
 
-def _workloads(
-    inventory: Inventory, found: Tree, manifests: Mapping[str, Manifest], root_name: str
-) -> tuple[Workload, ...]:
-    files = [path for path in found.files if workloads.is_manifest(path)]
-    names = {}
-    for path in files:
-        if path.rpartition("/")[2] == "pyproject.toml" and (name := _project_name(found.files[path])):
-            names[path.rpartition("/")[0] or "."] = name
-    return workloads.workloads(inventory, files, names, manifests, root_name or "root")
+def _project_names(found: Tree) -> dict[str, str]:
+    """The name that each folder's pyproject.toml gives, by folder."""
+    files = [path for path in found.files if path.rpartition("/")[2] == "pyproject.toml"]
+    named = {path.rpartition("/")[0] or ".": _project_name(found.files[path]) for path in files}
+    return {folder: name for folder, name in named.items() if name}
 
 
 def _project_name(place: str) -> str | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from interlock.governance.settings import Manifest
-from interlock.governance.workloads import is_manifest, workload_at, workloads
+from interlock.governance.workloads import manifest_files, workload_at, workloads
 from interlock.inventory import Inventory
 from interlock.model.asset import AssetKind, Evidence, Observation, Site, Workload
 
@@ -67,4 +67,8 @@ def test_where_a_path_belongs() -> None:
     ],
 )  # fmt: skip
 def test_manifests(path: str, is_one: bool) -> None:
-    assert is_manifest(path) is is_one
+    assert manifest_files([path]) == ([path] if is_one else [])
+
+
+def test_a_module_named_setup_is_no_manifest() -> None:
+    assert manifest_files(["setup.py", "a/setup.py", "a/__init__.py"]) == ["setup.py"]

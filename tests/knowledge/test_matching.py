@@ -145,3 +145,19 @@ def test_any_command_can_be_asked(command: str, args: list[str]) -> None:
 def test_any_address_can_be_asked(text: str) -> None:
     assert "?" not in knowledge.bare_url(text)
     assert "@" not in knowledge.host_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"type": "service_account"}', False),
+        ("if '-----BEGIN PRIVATE KEY-----' in text:", False),
+        ("-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA7vZq" * 3, True),
+        ('"-----BEGIN PRIVATE KEY-----\\n" + "' + "MIIEpAIBAAKCAQEA7vZq" * 3, True),
+        ("postgresql://app:s3cr3tPw99@localhost:5432/app", False),
+        ("postgresql://app:s3cr3tPw99@db:5432/app", False),
+        ("postgresql://app:s3cr3tPw99@db.prod.acme.io:5432/app", True),
+    ],
+)
+def test_what_only_looks_like_a_secret(text: str, found: bool) -> None:
+    assert bool(knowledge.find_credentials(text)) is found

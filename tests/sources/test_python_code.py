@@ -142,9 +142,11 @@ def test_an_address_from_the_environment_is_not_known() -> None:
     assert one("import openai\ndef f(u):\n  openai.OpenAI(base_url=u)", AssetKind.LLM).facts["endpoint_unknown"] is True
 
 
-def test_names_in_tests_are_examples_but_calls_are_calls() -> None:
-    code = "from openai import OpenAI\nMODEL = 'gpt-4o'\nOpenAI()"
-    assert assets(code, "tests/test_x.py") == [("llm", "openai.OpenAI", 3)]
+@pytest.mark.parametrize("path", ["tests/x.py", "a/test_x.py", "a/x_test.py", "unit_tests/x.py", "conftest.py"])
+def test_what_a_test_uses_is_only_mentioned_but_a_key_is_a_key(path: str) -> None:
+    code = f"from openai import OpenAI\nMODEL = 'gpt-4o'\nOpenAI(api_key='{OPENAI_KEY}')"
+    assert assets(code, path) == [("credential", "OpenAI project key", 3)]
+    assert len(assets(code, "contest/latest.py")) == 3
 
 
 @pytest.mark.parametrize("broken", [False, True])

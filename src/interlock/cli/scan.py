@@ -5,7 +5,8 @@ vector stores, MCP servers, credentials and dependencies, in Python source,
 requirements and pyproject.toml, MCP client configuration and .env files.
 
 Nothing is executed, imported or started, nothing leaves this machine, and the
-value of a credential is never kept. Links are not followed; a file over 5 MB
+value of a credential is never kept. Tests are searched for credentials only:
+what a test uses is an example. Links are not followed; a file over 5 MB
 and whatever else could not be read is listed as not scanned. The result is
 kept for `interlock coverage` and the console unless you say --no-save.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from interlock.governance.settings import Manifest
 from interlock.inventory import Inventory
@@ -20,9 +20,10 @@ USES_AI = frozenset({
 })  # fmt: skip
 
 
-def is_manifest(path: str) -> bool:
-    """Whether this file makes its folder a project."""
-    return bool(MANIFESTS.fullmatch(path.rpartition("/")[2]))
+def manifest_files(paths: Collection[str]) -> list[str]:
+    """Those of these files that make their folder a project; a setup.py inside a package is a module of it."""
+    named = [path for path in paths if MANIFESTS.fullmatch(path.rpartition("/")[2])]
+    return [p for p in named if not (p.endswith("setup.py") and f"{p.removesuffix('setup.py')}__init__.py" in paths)]
 
 
 def workloads(

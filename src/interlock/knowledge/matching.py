@@ -29,6 +29,10 @@ MAX_VALUE_CHARS = 500  # as much of a value as is judged
 # A random key of 20 characters or more has about as many different ones; a filler has few (measured on
 # the formats' own examples, which have at most 8).
 MIN_DISTINCT = 10
+# Not secrets themselves: a label in a key file, the public half of a pair; or formats of much that is none.
+NO_SECRET = frozenset({"gcp_service_account", "jwt", "langfuse_public"})
+LOCAL_DATABASE = re.compile(r"@(?:localhost|127\.0\.0\.1|\[?::1\]?|0\.0\.0\.0|[\w-]+)(?::\d+)?$")
+PEM_BODY = re.compile(r"(?:\s|\\n|[\"'+])*[A-Za-z0-9+/]{40}")
 # How far before a match its keyword may stand, where the expression alone is too common to believe.
 CONTEXT_CHARS = 60
 
@@ -43,11 +47,12 @@ class Hit:
 
 
 def find_credentials(text: str) -> tuple[Hit, ...]:
-    """Every credential in `text`, in order, without overlaps; fillers such as `sk-EXAMPLE...` are passed over.
+    """Every credential in `text`, in order, without overlaps.
 
-    Linear in the length of the text (RE2).
+    Passed over: fillers such as `sk-EXAMPLE...`, a private key's header without its body, databases on this
+    machine. Linear in the length of the text (RE2).
     """
-    return tuple(hit for hit in _hits(text) if not _filler(text[hit.start : hit.end]))
+    return tuple(hit for hit in _hits(text) if _is_secret(hit, text))
 
 
 def is_filler(value: str) -> bool:
@@ -85,8 +90,13 @@ def _hits(text: str) -> tuple[Hit, ...]:
     return tuple(kept)
 
 
-def _filler(value: str) -> bool:
-    return bool(PLACEHOLDER.search(value)) or len(set(value)) < MIN_DISTINCT
+def _is_secret(hit: Hit, text: str) -> bool:
+    value = text[hit.start : hit.end]
+    if hit.credential.id in NO_SECRET or PLACEHOLDER.search(value) or len(set(value)) < MIN_DISTINCT:
+        return False
+    if hit.credential.id == "private_key":
+        return PEM_BODY.match(text, hit.end) is not None
+    return hit.credential.id != "postgres_url" or not LOCAL_DATABASE.search(value)
 
 
 @cache

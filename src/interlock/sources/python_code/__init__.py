@@ -3,6 +3,7 @@
 One walk of the syntax tree gathers scopes and uses (`scopes`), names are resolved through imports, constants,
 configuration classes and environment defaults (`meaning`), SDK symbols come from the knowledge (`table`), and
 each kind of symbol says what it makes of a call (`kinds`, `sightings`). Nothing is imported or executed.
+What a test uses is an example: tests are searched for credentials only.
 """
 
 import ast
@@ -41,6 +42,10 @@ SIGNS = (
 SERVICE_CATEGORIES = frozenset({"llm_api", "gateway", "embedding"})
 
 
+# What a test uses is an example, not what runs.
+TEST_PATH = re.compile(r"(?:^|/)(?:[a-z]+_)?tests?/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
+
+
 def wants(path: str) -> bool:
     """Python source, not stubs."""
     return path.endswith((".py", ".pyw"))
@@ -66,12 +71,14 @@ MIN_PREFIX_CHARS = 4  # `sk-` is in `task-runner`; the longer prefixes of the sa
 
 
 def read(path: str, data: bytes) -> Reading:
-    """What one Python file shows. A file that is not valid Python is still searched for credentials."""
+    """What one Python file shows. A test, and a file that is not valid Python, is only searched for credentials."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")  # one character a byte, so that lines stay what they are
     literals = tuple(_literals(path, text))
+    if TEST_PATH.search(path):
+        return literals, ()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the scanned code's style
@@ -130,7 +137,7 @@ def _named(see: Sightings, named: Named) -> None:
     """A model or a prompt by the name that it is given; `provider:model` is a model by whatever name."""
     text = named.value.value if isinstance(named.value, ast.Constant) else None
     if MODEL_NAME.search(named.name) or (isinstance(text, str) and SERVED_MODEL.match(text)):
-        see.models(named.value, named.scope, sure=False, evidence=see.hearsay)
+        see.models(named.value, named.scope, sure=False, evidence=Evidence.DECLARED)
     elif PROMPT_NAME.search(named.name) and (named.assigned or named.name != "prompt"):
         see.named_prompt(named.name, named.value)
 
@@ -267,7 +274,7 @@ def _address(see: Sightings, node: ast.Constant) -> None:
     service = knowledge.service_at(host)
     if service and service.category in SERVICE_CATEGORIES and any(host.endswith(h) for h in service.api_hosts):
         facts = {"service": service.id, "role": "address", "endpoint": knowledge.bare_url(node.value)}
-        see.add(AssetKind.LLM, host, node.lineno, see.hearsay, facts)
+        see.add(AssetKind.LLM, host, node.lineno, Evidence.DECLARED, facts)
 
 
 def _imports(see: Sightings, imports: list[Imported]) -> None:

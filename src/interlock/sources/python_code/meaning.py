@@ -52,6 +52,7 @@ class Reader:
     module: Module
     _dotted: dict[tuple[int, int], str | None] = field(default_factory=dict)
     _followed: dict[tuple[int, int], tuple[Place, ...]] = field(default_factory=dict)
+    _known: dict[tuple[int, int], list[Value]] = field(default_factory=dict)
 
     def dotted(self, node: ast.AST, scope: Scope, depth: int = 0) -> str | None:
         """Where it comes from: `openai.OpenAI`; `()` stands for what a call gives: `openai.OpenAI().chat`.
@@ -118,15 +119,15 @@ class Reader:
 
     def values(self, node: ast.AST | None, scope: Scope, depth: int = 0) -> list[Value]:
         """The constant texts and environment variables that it may be, in order, each once."""
-        if node is None or depth > MAX_DEPTH:
+        if node is None:
             return []
-        found: dict[Value, None] = {}
-        for place in self.follow(node, scope, depth):
-            for value in self._values(place, depth):
-                found[value] = None
-                if len(found) >= MAX_VALUES:
-                    return list(found)
-        return list(found)
+        key = id(node), id(scope)
+        if key not in self._known:
+            self._known[key] = []
+            places = self.follow(node, scope, depth) if depth <= MAX_DEPTH else ()
+            found = dict.fromkeys(value for place in places for value in self._values(place, depth))
+            self._known[key] = list(islice(found, MAX_VALUES))
+        return self._known[key]
 
     def texts(self, node: ast.AST | None, scope: Scope) -> list[Value]:
         """Only the constant texts of `values`."""

@@ -20,11 +20,10 @@ MODEL_NAME = re.compile(
 PROMPT_NAME = re.compile(r"(?i)(?:^|_)prompts?(?:$|_(?:template|text|str|v\d+)$)|^system_(?:message|msg)$")
 # Shorter ones ask a person at a terminal for something.
 MIN_PROMPT_CHARS, MIN_PROMPT_WORDS = 60, 9
-TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|fixtures)/|(?:^|/)(?:test_[^/]*|[^/]*_test|conftest)\.py$")
 ENDPOINTS = "base_url|api_base|openai_api_base|azure_endpoint|endpoint|endpoint_url|server_url"
 CREDENTIALS = "api_key|openai_api_key|anthropic_api_key|google_api_key|token"
-# What a model's name can be: no blank, no placeholder, no character that a terminal acts on.
-MODEL_TEXT = re.compile(rf"[!-;=?-z|~]{{1,{MAX_NAME_CHARS}}}")
+# What a model's name can be: no blank, no placeholder, no list.
+MODEL_TEXT = re.compile(rf"[\w.:/@+-]{{1,{MAX_NAME_CHARS}}}", re.ASCII)
 TEXT_BUILDERS = (ast.Constant, ast.JoinedStr, ast.BinOp)
 
 
@@ -38,11 +37,6 @@ class Sightings:
     seen: dict[tuple[AssetKind, str, int], Observation] = field(default_factory=dict)
     addresses: set[int] = field(default_factory=set)
     prompts: set[int] = field(default_factory=set)
-
-    @property
-    def hearsay(self) -> Evidence:
-        """What a mere name or address is evidence of: in a test it is an example, in a program it is meant."""
-        return Evidence.MENTIONED if TEST_PATH.search(self.path) else Evidence.DECLARED
 
     def add(
         self,
@@ -125,7 +119,7 @@ class Sightings:
         words = " ".join(c.value for c in ast.walk(text) if isinstance(c, ast.Constant) and isinstance(c.value, str))
         if len(words) >= MIN_PROMPT_CHARS and len(words.split()) >= MIN_PROMPT_WORDS:
             facts = {"constant": not isinstance(text, ast.JoinedStr)}
-            self.add(AssetKind.PROMPT, name, text.lineno, self.hearsay, facts)
+            self.add(AssetKind.PROMPT, name, text.lineno, Evidence.DECLARED, facts)
 
     def system_messages(self, node: ast.expr | None, scope: Scope, owner: str) -> tuple[Link, ...]:
         """The system and developer messages of a literal list of messages, as dictionaries or as pairs."""
