@@ -23,7 +23,7 @@ lint: .venv/.dev
 types: .venv/.dev
 	$(BIN)/mypy
 
-# Each worker process of pytest writes its own data; COVERAGE_PROCESS_START also reaches what the tests start.
+# Coverage follows pytest's workers and the programs that tests start; each writes its own data.
 cover: .venv/.dev
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest
