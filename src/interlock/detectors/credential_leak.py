@@ -25,7 +25,14 @@ LONGEST_KEY = 1_024
 # RSA with 16,384 bits is about 13,000 characters in PEM; what is longer is no key.
 LONGEST_PEM = 16_384
 PEM_BEGIN = "-----BEGIN"
-PEM_HEADER = LONGEST_KEY // 8
+# The longest header of the format: `-----BEGIN`, 100 characters, `PRIVATE KEY BLOCK-----`. An END line is no longer.
+PEM_HEADER = 132
+PEM_END = "-----END"
+# Base64, header lines, and what stands between the lines of a key that is quoted in JSON or in code.
+PEM_BODY = r"""[A-Za-z0-9+/=\s\\:,_"'-]*"""
+# What RE2 takes for white space; Python's `isspace` knows more of it, which a key may hold.
+SPACE = " \t\n\f\r"
+REACH = LONGEST_PEM + 2 * PEM_HEADER + len(PEM_END)
 
 
 @cache
@@ -43,8 +50,6 @@ def _compiled(regex: str) -> Any:
 def _detect(text: str) -> tuple[Signal, ...]:
     found = []
     for credential in _formats():
-        if not any(word in text.lower() for word in credential.keywords):
-            continue
         for match in _compiled(credential.regex).finditer(text):
             start, end = match.span()
             if credential.id == "private_key":
@@ -54,12 +59,12 @@ def _detect(text: str) -> tuple[Signal, ...]:
 
 
 def _end_of_pem(text: str, body: int) -> int:
-    """Where the private key whose header ends at `body` ends: its END line, or as far as it may reach."""
+    """Where the private key whose header ends at `body` ends: its END line, or where its text can go no further."""
     limit = min(len(text), body + LONGEST_PEM)
-    end = text.find("-----END", body, limit)
+    end = text.find(PEM_END, body, limit)
     if end < 0:
-        return limit
-    close = text.find("-----", end + len("-----END"), end + len("-----END") + PEM_HEADER)
+        return int(_compiled(PEM_BODY).match(text[body:limit]).end()) + body
+    close = text.find("-----", end + len(PEM_END), end + len(PEM_END) + PEM_HEADER)
     return close + len("-----") if close >= 0 else end
 
 
@@ -67,9 +72,9 @@ def _pending(text: str) -> int:
     """A key has no white space in it; a PEM block is open until its END line is whole."""
     at = len(text)
     floor = max(0, at - LONGEST_KEY)
-    while at > floor and not text[at - 1].isspace():
+    while at > floor and text[at - 1] not in SPACE:
         at -= 1
-    pem = text.find(PEM_BEGIN, max(0, len(text) - LONGEST_PEM - PEM_HEADER))
+    pem = text.find(PEM_BEGIN, max(0, len(text) - REACH))
     while 0 <= pem < at:
         if _is_open(text, pem):
             return pem
@@ -83,12 +88,11 @@ def _is_open(text: str, begin: int) -> bool:
     if match is None:
         return len(text) - begin < PEM_HEADER
     body: int = begin + match.end()
-    end = text.find("-----END", body, body + LONGEST_PEM)
+    end = text.find(PEM_END, body, body + LONGEST_PEM)
     if end < 0:
         return len(text) - body < LONGEST_PEM
-    after = end + len("-----END")
-    closed = text.find("-----", after) >= 0
-    return not closed and len(text) - after < PEM_HEADER
+    after = end + len(PEM_END)
+    return text.find("-----", after, after + PEM_HEADER) < 0 and len(text) - after < PEM_HEADER
 
 
 @cache
@@ -113,7 +117,7 @@ DETECTOR = Detector(
     channels=frozenset({Channel.OUTPUT, Channel.TOOL_RESULT, Channel.USER}),
     marks=tuple(c.regex for c in _formats()),
     detect=_detect,
-    reach=LONGEST_PEM + 2 * PEM_HEADER,
+    reach=REACH,
     pending=_pending,
     examples=(
         Example("a project key", (Channel.OUTPUT, f"The key is {_OPENAI}."), (_OPENAI,)),

@@ -45,7 +45,7 @@ RULES: tuple[tuple[str, int, str], ...] = (
     (
         "role-marker",
         LIKELY,
-        r"(?i)(?:<\|(?:im_start|start_header_id|system|endoftext|eot_id)\|?>|\[/?INST\]|<</?SYS>>|<\s*/?\s*(?:system|assistant)(?:[_-](?:prompt|message|instructions?))?\s*>|#{2,}\s*(?:system|instruction)s?\s*(?:prompt|message)?\s*:?\s*(?:\n|$)|<\s*/?\s*(?:information|important|instructions?)\s*>)",
+        r"(?i)(?:<\|(?:im_start|start_header_id|system|endoftext|eot_id)\|?>|(?-i:\[/?INST\])|<</?SYS>>|<\s*/?\s*(?:system|assistant)(?:[_-](?:prompt|message|instructions?))?\s*>|#{2,}\s*(?:system|instruction)s?\s*(?:prompt|message)?\s*:?\s*(?:\n|$)|<\s*/?\s*(?:information|important|instructions?)\s*>)",
     ),
     (
         "to-the-model",
@@ -132,7 +132,7 @@ def _compiled(regex: str) -> Any:
 
 def _detect(text: str) -> tuple[Signal, ...]:
     found = [
-        Signal(ID, rule, score, Span(*match.span()))
+        Signal(ID, rule, score, Span(match.start(), min(match.end(), match.start() + REACH)))
         for rule, score, regex in RULES
         for match in _compiled(regex).finditer(text)
     ]
