@@ -187,9 +187,8 @@ def _types(title: str, module: types.ModuleType) -> str:
         if isinstance(kind, type) and issubclass(kind, enum.Enum):
             values = ", ".join(f"`{member.value}`" for member in kind)
             parts.append(f"\n## {kind.__name__}\n\n{_prose(kind)}\n\nOne of {values}.\n")
-        elif dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            hints = typing.get_type_hints(kind)
-            rows = [[f"`{f.name}`", _type(hints[f.name])] for f in dataclasses.fields(kind)]
+        elif isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, tuple)):
+            rows = [[f"`{name}`", _type(hint)] for name, hint in typing.get_type_hints(kind).items()]
             parts.append(f"\n## {kind.__name__}\n\n{_prose(kind)}\n\n{_table(['Field', 'Type'], rows)}")
     return "".join(parts)
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from docs import generate
 from interlock import cli, config
 from interlock.checks import checks
 from interlock.detectors import detectors
+from interlock.model.asset import Finding, Scan
+from interlock.model.record import Record, Step
 from interlock.protocols import adapters
 from interlock.sources import file_sources
 
@@ -65,6 +68,13 @@ def test_each_named_table_has_its_section(table: str) -> None:
 def test_each_entry_has_its_section(page: str, ids: dict[str, object]) -> None:
     assert ids
     assert all(f"\n## {id_}\n" in reference(page) for id_ in ids)
+
+
+@pytest.mark.parametrize(("page", "kind"), [("record", Record), ("record", Step), ("scan", Scan), ("scan", Finding)])
+def test_each_field_of_what_is_kept_has_its_line(page: str, kind: type) -> None:
+    section = reference(page).partition(f"\n## {kind.__name__}\n")[2].partition("\n## ")[0]
+    assert typing.get_type_hints(kind)
+    assert all(f"| `{name}` |" in section for name in typing.get_type_hints(kind))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)
