@@ -54,6 +54,8 @@ def one(code: str, kind: AssetKind, path: str = "app.py") -> Observation:
         ("def ask(q, model_name='gpt-4o-mini'): ...", ("model", "gpt-4o-mini", 1)),
         ("p.add_argument('--model', default='gpt-4o')", ("model", "gpt-4o", 1)),
         ("import os\nx = os.getenv('CHAT_MODEL', 'gpt-4o')", ("model", "gpt-4o", 2)),
+        ("x = get_env('EMBEDDINGS_MODEL', 'text-embedding-3-small')", ("model", "text-embedding-3-small", 1)),
+        ("from langchain_community.vectorstores import PGVector\nclass Ours(PGVector): ...", ("vector_store", "Ours", 2)),
         ("import os\nk = os.environ.get('ANTHROPIC_API_KEY')", ("credential", "ANTHROPIC_API_KEY", 2)),
         ("from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n  openai_api_key: str", ("credential", "OPENAI_API_KEY", 3)),
         ("from decouple import config\nk = config('GROQ_API_KEY')", ("credential", "GROQ_API_KEY", 2)),

@@ -55,6 +55,8 @@ def _bedrock(name: str) -> str:
     first, dot, rest = name.partition(".")
     if dot and first in REGIONS and rest.partition(".")[0] in BEDROCK_VENDORS:
         first, dot, rest = rest.partition(".")
-    if dot and first in BEDROCK_VENDORS:
-        return re.sub(r"(?:-v\d+)?(?::\d+)?(?::\d+k)?$", "", rest)
-    return name
+    if not dot or first not in BEDROCK_VENDORS:
+        return name
+    # Bedrock numbers Anthropic's dated models again; of other vendors `-v2` is another model than `-v1`.
+    again = r"(?:-v\d+)?" if first == "anthropic" else ""
+    return re.sub(rf"{again}(?::\d+)?(?::\d+k)?$", "", rest)

@@ -114,12 +114,12 @@ def _expressions() -> tuple[tuple[Credential, Any], ...]:
 
 @cache
 def _credential_env() -> Mapping[str, str]:
-    return {
-        name: service.id
-        for service in services().values()
-        for name in service.env
-        if SECRET_NAME.search(name) and name not in GENERAL_ENV
-    }
+    found: dict[str, str] = {}
+    for service in services().values():
+        for name in service.env:
+            if SECRET_NAME.search(name) and name not in GENERAL_ENV:
+                found.setdefault(name, service.id)  # of several services that share a name the first is its maker
+    return found
 
 
 def credential_service(name: str) -> str | None:

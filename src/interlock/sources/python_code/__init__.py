@@ -242,7 +242,7 @@ def _environment(see: Sightings, node: ast.Call | ast.Subscript, scope: Scope) -
     name = node.slice if isinstance(node, ast.Subscript) else next(iter(node.args), None)
     for value in see.reader.texts(name, scope) if isinstance(name, ast.Constant | ast.Name | ast.Attribute) else ():
         _credential(see, value.text, node.lineno)
-        if isinstance(node, ast.Call) and MODEL_NAME.search(value.text) and see.reader.env_read(node, scope):
+        if isinstance(node, ast.Call) and value.text.isupper() and MODEL_NAME.search(value.text):
             default = node.args[1] if len(node.args) > 1 else keyword(node, "default")
             see.models(default, scope, sure=False)
 

@@ -57,8 +57,8 @@ def decorated(see: Sightings, sdk: Sdk, decorator: ast.expr, function: FunctionN
 
 
 def subclass(see: Sightings, sdk: Sdk, node: ast.ClassDef, body: Scope | None) -> None:
-    """Note a class that becomes a tool or an agent by what it inherits."""
-    kind = {"tool": AssetKind.TOOL, "agent": AssetKind.AGENT}.get(sdk.kind)
+    """Note a class that becomes a tool, an agent, a client or a store by what it inherits."""
+    kind = SUBCLASSED.get(sdk.kind)
     if kind is None or body is None:
         return
     names = [m for m in body.names.get("name", []) if isinstance(m, ast.expr)]
@@ -184,7 +184,8 @@ def _name(see: Sightings, met: Met) -> str:
         texts = see.reader.texts(met.node.args[0], met.scope)
         if texts and not see.models(met.node.args[0], met.scope, sure=False):
             return texts[0].text
-    return see.first_text(given, met.scope) or met.called(met.sdk.last)
+    is_use = met.sdk.form == "method" and "name" not in met.sdk.args  # what its value is called is the answer's name
+    return see.first_text(given, met.scope) or (met.sdk.name if is_use else met.called(met.sdk.last))
 
 
 def _prompt(see: Sightings, met: Met) -> None:
@@ -295,6 +296,13 @@ HANDLERS: Mapping[str, Callable[[Sightings, Met], None]] = {
     "observability": _named(AssetKind.OBSERVABILITY),
     "dataset": _named(AssetKind.DATASET),
     "credential_use": _credential_use,
+}
+SUBCLASSED: Mapping[str, AssetKind] = {
+    "tool": AssetKind.TOOL,
+    "agent": AssetKind.AGENT,
+    "llm_client": AssetKind.LLM,
+    "embedding": AssetKind.EMBEDDING,
+    "vector_store": AssetKind.VECTOR_STORE,
 }
 DECORATED: Mapping[str, AssetKind] = {
     "tool": AssetKind.TOOL,

@@ -19,7 +19,6 @@ ENVIRON = frozenset({"os.environ", "os.environb"})
 WRAPPERS = frozenset({
     "instructor.apatch", "instructor.from_anthropic", "instructor.from_openai", "instructor.patch",
     "langsmith.wrappers.wrap_anthropic", "langsmith.wrappers.wrap_openai", "braintrust.wrap_openai",
-    "openlit.wrap", "weave.op",
 })  # fmt: skip
 TEXT_WRAPPERS = frozenset({"dedent", "SecretStr", "str", "cleandoc", "Field", "field", "cast", "text"})
 TEXT_METHODS = frozenset({"strip", "format", "lstrip", "rstrip", "lower", "join", "get_secret_value", "replace"})
