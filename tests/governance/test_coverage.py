@@ -64,7 +64,8 @@ def test_closed() -> None:
         ([finding("bot", Severity.HIGH)], "no", "1 high"),
         ([finding("bot", Severity.HIGH), finding("bot", Severity.CRITICAL)], "no", "1 critical"),
         ([finding("bot", Severity.MEDIUM)], "yes", "1 minor"),
-        ([finding("bot", Severity.HIGH, Status.UNKNOWN)], "yes", "1 minor"),
+        ([finding("bot", Severity.HIGH, Status.UNKNOWN)], "partial", "1 not judged"),
+        ([finding("bot", Severity.LOW, Status.UNKNOWN)], "yes", "1 minor"),
         ([finding("other", Severity.HIGH)], "yes", "clean"),
         ([], "yes", "clean"),
     ],
@@ -72,6 +73,12 @@ def test_closed() -> None:
 def test_clean(findings: list[Finding], mark: str, words: str) -> None:
     result = coverage(scan(*findings, workloads=(BOT,)), [], {}, frozenset())
     assert (result.rows[0].clean.mark.value, result.rows[0].clean.words) == (mark, words)
+
+
+def test_what_was_not_scanned_is_not_clean() -> None:
+    whole = Workload("repo", ".", ())
+    result = coverage(scan(workloads=(BOT, whole)), [], {}, frozenset())
+    assert (marks(result)["clean"], marks(result, "repo")["clean"]) == ("yes", "partial")
 
 
 def test_a_declared_workload_that_was_not_found_is_a_row() -> None:

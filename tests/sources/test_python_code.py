@@ -125,6 +125,11 @@ a = Agent(name="Clerk", model="gpt-4o", tools=[pay, search], instructions=f"Hell
     }  # fmt: skip
 
 
+def test_a_server_exposes_its_tools() -> None:
+    code = "from fastmcp import FastMCP\nmcp = FastMCP('w')\n@mcp.tool\ndef f(): ...\n@mcp.tool('g g')\ndef g(): ...\n"
+    assert [link.name for link in one(code, AssetKind.MCP_SERVER).links] == ["f", "g g"]
+
+
 def test_a_client_says_where_it_goes_and_what_it_reads() -> None:
     code = """
 import os

@@ -4,7 +4,8 @@ owner     who answers for the workload: settings or CODEOWNERS
 scope     the settings limit its models or tools; partly with a key alone
 enforced  its traffic goes through the gateway; partly with a key alone
 audited   that traffic is in the log
-clean     no open finding that is high or above
+clean     no open finding that is high or above; partly if something of it was
+          not scanned or not judged
 A ? is not known, which never counts as fine. Shadow is traffic of a workload
 that no scan has found.
 

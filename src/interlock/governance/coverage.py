@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from interlock.governance.settings import Manifest
+from interlock.governance.workloads import workload_at
 from interlock.model.asset import Finding, Scan, Status, Workload
 from interlock.model.meta import Severity
 
@@ -157,6 +158,10 @@ def _clean(scan: Scan | None, found: Workload | None) -> Cell:
     grave = [f for f in own if f.status is Status.FAIL and f.severity.rank >= Severity.HIGH.rank]
     if grave:
         return Cell(Mark.NO, _count(grave))
+    if unknown := sum(f.status is Status.UNKNOWN and f.severity.rank >= Severity.HIGH.rank for f in own):
+        return Cell(Mark.PARTIAL, f"{unknown} not judged")
+    if unread := sum(workload_at(missed.path, scan.workloads) == found for missed in scan.not_scanned):
+        return Cell(Mark.PARTIAL, f"{unread} not scanned")
     return Cell(Mark.YES, f"{len(own)} minor" if own else "clean")
 
 

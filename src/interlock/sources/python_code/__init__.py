@@ -11,11 +11,12 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from interlock import knowledge
 from interlock.inventory.model_names import SERVING
-from interlock.model.asset import AssetKind, Evidence, Fact, NotScanned, Observation, Site
+from interlock.model.asset import AssetKind, Evidence, Fact, Link, NotScanned, Observation, Site, Verb
 from interlock.model.meta import Meta
 from interlock.sources import FileSource, Reading
 from interlock.sources.python_code import kinds, table
@@ -130,7 +131,18 @@ def observe(path: str, tree: ast.Module) -> tuple[Observation, ...]:
         if isinstance(use.node, ast.Constant):
             _address(see, use.node)
     _imports(see, module.imports)
+    _exposed(see)
     return tuple(see.seen[key] for key in sorted(see.seen, key=lambda k: (k[0].value, *k[1:])))
+
+
+def _exposed(see: Sightings) -> None:
+    """Relate the one MCP server that a file makes to the tools that it offers; of several nobody knows whose."""
+    made = [key for key, o in see.seen.items() if o.facts.get("role") == "implementation"]
+    tools = [o for o in see.seen.values() if str(o.facts.get("module")).startswith(("mcp.", "fastmcp."))]
+    if len(made) == 1:
+        server = see.seen[made[0]]
+        links = tuple(Link(Verb.EXPOSES, AssetKind.TOOL, o.name) for o in tools if o.kind is AssetKind.TOOL)
+        see.seen[made[0]] = replace(server, links=server.links + links)
 
 
 def _named(see: Sightings, named: Named) -> None:
