@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import resource
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from interlock.console.sources import AuditStatus, Sources
 from interlock.gateway.server import Gateway
 from interlock.gateway.upstream import Pool
 from interlock.identity.keys import Keyring
-from interlock.model.errors import AuditError
+from interlock.model.errors import AuditError, StoreError
 from interlock.protocols import adapters
+from interlock.store import Store
 from interlock.store.segments import CHECKPOINT, is_log, verifier_of, verify
-from interlock.store.sql import SqlStore
 
 # How long a new or revoked key may take to be in force.
 KEYS_S = 0.5
+# How long the last known keys are good while the database cannot be read.
+BLIND_S = 30.0
 # Between two verifications of the whole log, for the console; and at least so many times as long as one takes.
 VERIFY_S = 10
 VERIFY_SHARE = 50
@@ -41,6 +44,7 @@ class Serving:
 @contextlib.asynccontextmanager
 async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> AsyncIterator[Serving]:
     """The gateway and the console, up while the block runs. Raises: an InterlockError if one cannot start."""
+    _raise_file_limit()
     store = open_store(settings)
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -80,15 +84,36 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
         store.close()
 
 
-async def _reload_keys(store: SqlStore, keyring: Keyring) -> None:
-    """New and revoked keys are in force within `KEYS_S`, whoever wrote them."""
-    seen = None
+async def _reload_keys(store: Store, keyring: Keyring, every_s: float = KEYS_S, blind_s: float = BLIND_S) -> None:
+    """New and revoked keys are in force within `every_s`, whoever wrote them.
+
+    While the database cannot be read nobody can say which keys were revoked: after `blind_s` of that all are refused.
+    """
+    loop = asyncio.get_running_loop()
+    seen, blind_since = None, None
     while True:
-        version = await asyncio.to_thread(store.version)
-        if version != seen:
-            keyring.replace(await asyncio.to_thread(store.keys))
-            seen = version
-        await asyncio.sleep(KEYS_S)
+        try:
+            version = await asyncio.to_thread(store.version)
+            if version != seen:
+                keyring.replace(await asyncio.to_thread(store.keys))
+                seen = version
+            blind_since = None
+        except StoreError as error:
+            if blind_since is None:
+                blind_since = loop.time()
+                loop.call_exception_handler({"message": f"the keys cannot be read, trying again: {error}"})
+            if loop.time() - blind_since >= blind_s and seen is not None:
+                keyring.replace(())
+                seen = None
+                loop.call_exception_handler({"message": "the keys cannot be read, so that all of them are refused"})
+        await asyncio.sleep(every_s)
+
+
+def _raise_file_limit() -> None:
+    """Take as many file descriptors as the system gives: each exchange needs two connections."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(OSError, ValueError):  # some systems say more than they give; then it stays as it is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _host(host: str) -> str:

@@ -36,6 +36,9 @@ CODES = {
     501: "not_implemented",
     503: "too_many_connections",
 }
+MAX_PORT = 65_535
+# Connections that may come at once; the kernel caps it at its own limit.
+BACKLOG = 4_096
 SWEEP_S = 1.0
 # For answers that were ended because the gateway stops: until they are out.
 FLUSH_S = 1.0
@@ -81,18 +84,21 @@ class Gateway:
     async def start(self) -> int:
         """Listen; the port. Raises: ConfigError if the address cannot be had."""
         loop = asyncio.get_running_loop()
+        host, port = self.settings.host, self.settings.port
+        if port > MAX_PORT:  # the system would take its lower 16 bits
+            raise ConfigError(f"there is no port {port}", where=f"gateway {host}:{port}", hint="set [gateway] port")
         try:
             self._server = await loop.create_server(
-                lambda: ClientConnection(self, self.settings, loop.time), self.settings.host, self.settings.port
+                lambda: ClientConnection(self, self.settings, loop.time), host, port, backlog=BACKLOG
             )
         except OSError as error:
-            where = f"gateway {self.settings.host}:{self.settings.port}"
+            where = f"gateway {host}:{port}"
             hint = "is another interlock running? set [gateway] port"
             raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
         self._note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
         self._task(self._sweep())
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        listening: int = self._server.sockets[0].getsockname()[1]
+        return listening
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Accept nothing more, let running exchanges end for `grace_s` seconds, and close."""

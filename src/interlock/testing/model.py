@@ -49,7 +49,7 @@ class ModelServer:
         class Handler(_Handler):
             owner = model
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -64,6 +64,10 @@ class ModelServer:
         """Its base address, with `/v1`."""
         assert self._server
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1_024  # the default of 5 makes the sixth at once wait a second for its next SYN
 
 
 class _Handler(BaseHTTPRequestHandler):
