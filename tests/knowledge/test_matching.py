@@ -158,6 +158,7 @@ def test_any_address_can_be_asked(text: str) -> None:
         ('"-----BEGIN PRIVATE KEY-----\\n" + "' + "MIIEpAIBAAKCAQEA7vZq" * 3, True),
         (f"postgresql://app:{PASSWORD}@localhost:5432/app", False),
         (f"postgresql://app:{PASSWORD}@db:5432/app", False),
+        ("postgresql://app:{password}@db.prod.acme.io:5432/app", False),
         (f"postgresql://app:{PASSWORD}@db.prod.acme.io:5432/app", True),
     ],
 )

@@ -61,6 +61,7 @@ def one(code: str, kind: AssetKind, path: str = "app.py") -> Observation:
         ("from decouple import config\nk = config('GROQ_API_KEY')", ("credential", "GROQ_API_KEY", 2)),
         ("S = {'name': 'look', 'description': 'd', 'input_schema': {}}", ("tool", "look", 1)),
         ("REVIEW_PROMPT = '''You are a careful reviewer. Read the text below and list every mistake that you find.'''", ("prompt", "REVIEW_PROMPT", 1)),
+        ("def run(t):\n  m = [{'role': 'system', 'content': 'Be brief.'}]\n  return ask(m, t)", ("prompt", "run instructions", 2)),
         ("from agents import Agent\na = Agent(name='A', instructions='Be brief.')", ("agent", "A", 2)),
         ("from langfuse import observe\n@observe()\ndef f(): ...", ("observability", "langfuse.observe", 3)),
         ("from guardrails import Guard\ng = Guard()", ("guardrail", "guardrails.Guard", 2)),

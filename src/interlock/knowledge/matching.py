@@ -31,7 +31,8 @@ MAX_VALUE_CHARS = 500  # as much of a value as is judged
 MIN_DISTINCT = 10
 # Not secrets themselves: a label in a key file, the public half of a pair; or formats of much that is none.
 NO_SECRET = frozenset({"gcp_service_account", "jwt", "langfuse_public"})
-LOCAL_DATABASE = re.compile(r"@(?:localhost|127\.0\.0\.1|\[?::1\]?|0\.0\.0\.0|[\w-]+)(?::\d+)?$")
+# A database on this machine or by a container's short name, or an address with its password left out.
+NO_DATABASE = re.compile(r"[{}$<>]|@(?:localhost|127\.0\.0\.1|\[?::1\]?|0\.0\.0\.0|[\w-]+)(?::\d+)?$")
 PEM_BODY = re.compile(r"(?:\s|\\n|[\"'+])*[A-Za-z0-9+/]{40}")
 # How far before a match its keyword may stand, where the expression alone is too common to believe.
 CONTEXT_CHARS = 60
@@ -96,7 +97,7 @@ def _is_secret(hit: Hit, text: str) -> bool:
         return False
     if hit.credential.id == "private_key":
         return PEM_BODY.match(text, hit.end) is not None
-    return hit.credential.id != "postgres_url" or not LOCAL_DATABASE.search(value)
+    return hit.credential.id != "postgres_url" or not NO_DATABASE.search(value)
 
 
 @cache

@@ -121,8 +121,7 @@ def observe(path: str, tree: ast.Module) -> tuple[Observation, ...]:
             case ast.ClassDef():
                 _class(see, module, use)
             case ast.Dict():
-                if name := see.schema_name(use.node, use.scope):
-                    see.add(AssetKind.TOOL, name, use.node.lineno, Evidence.DECLARED)
+                _dictionary(see, use.node, use.scope)
             case ast.Subscript():
                 _environment(see, use.node, use.scope)
     for named in module.named:
@@ -133,6 +132,13 @@ def observe(path: str, tree: ast.Module) -> tuple[Observation, ...]:
     _imports(see, module.imports)
     _exposed(see)
     return tuple(see.seen[key] for key in sorted(see.seen, key=lambda k: (k[0].value, *k[1:])))
+
+
+def _dictionary(see: Sightings, node: ast.Dict, scope: Scope) -> None:
+    """A tool's schema, or a system message, wherever it is handed to a model."""
+    if name := see.schema_name(node, scope):
+        see.add(AssetKind.TOOL, name, node.lineno, Evidence.DECLARED)
+    see.system_message(node, scope, scope.label)
 
 
 def _exposed(see: Sightings) -> None:

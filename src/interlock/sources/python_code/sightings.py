@@ -36,7 +36,7 @@ class Sightings:
     source: str
     seen: dict[tuple[AssetKind, str, int], Observation] = field(default_factory=dict)
     addresses: set[int] = field(default_factory=set)
-    prompts: set[int] = field(default_factory=set)
+    prompts: dict[int, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -54,7 +54,7 @@ class Sightings:
             sighting = Observation(kind, name, Site(self.path, line), evidence, self.source, known, links)
             self.seen.setdefault((kind, name, line), sighting)
             if kind is AssetKind.PROMPT:
-                self.prompts.add(line)
+                self.prompts.setdefault(line, name)
         return Link(Verb.USES, kind, name)
 
     def models(
@@ -105,6 +105,9 @@ class Sightings:
             text = written_text(place.node)
             if text is None:
                 continue
+            if seen := self.prompts.get(text.lineno):
+                links.append(Link(Verb.USES, AssetKind.PROMPT, seen))
+                continue
             shown = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
             name = shown if shown and place.node is not node else f"{owner} instructions".strip()
             parts = {"constant": not isinstance(text, ast.JoinedStr)}
@@ -127,14 +130,19 @@ class Sightings:
         for place in self.elements(node, scope):
             match place.node:
                 case ast.Dict() as message:
-                    role = self.reader.texts(entry(message, "role"), place.scope)
-                    if role and role[0].text in {"system", "developer"}:
-                        links += self.prompt(entry(message, "content"), place.scope, owner)
+                    links += self.system_message(message, place.scope, owner)
                 case ast.Tuple(elts=[role_node, content]):
                     role = self.reader.texts(role_node, place.scope)
                     if role and role[0].text in {"system", "developer"}:
                         links += self.prompt(content, place.scope, owner)
         return tuple(links)
+
+    def system_message(self, node: ast.Dict, scope: Scope, owner: str) -> tuple[Link, ...]:
+        """The text of a message, if this literal dictionary is a system or developer message."""
+        role, content = entry(node, "role"), entry(node, "content")
+        if role is None or content is None or self.first_text(role, scope) not in {"system", "developer"}:
+            return ()
+        return self.prompt(content, scope, owner)
 
     def elements(self, node: ast.expr | None, scope: Scope) -> list[Place]:
         """What the elements of a literal list stand for."""
