@@ -212,6 +212,23 @@ def test_a_connection_is_used_again() -> None:
     run(work)
 
 
+def test_an_answer_before_the_request_was_read() -> None:
+    async def work() -> None:
+        body = b'{"error":{"message":"too large"}}'
+        early = head(413, content_type=JSON, content_length=len(body)) + body
+        async with RawServer([[Move.HEAD, early, wait], [Move.READ, whole()]]) as server, wire(server.url) as gate:
+            # The server reads no further than the head, so that most of this stays with the gateway.
+            large = b'{"model":"m","messages":[{"role":"user","content":"%b"}]}' % (b"x" * 14_000_000)
+            answer = await gate.ask(gate.post(large))
+            assert answer.status == 413
+            assert answer.body == body
+            assert not gate.gateway.pools["openai"]._idle
+            assert (await gate.ask(gate.post())).status == 200
+
+    wait = asyncio.Event()
+    run(work)
+
+
 def test_concurrent_exchanges_have_connections_of_their_own() -> None:
     async def work() -> None:
         async with RawServer([[Move.READ, go, whole(), Move.HOLD]]) as server, wire(server.url) as gate:

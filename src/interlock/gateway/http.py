@@ -284,8 +284,12 @@ class ClientConnection(asyncio.Protocol):
         """Take no further request: close now if none is being answered, else after that answer."""
         self._closing = True
         self._waiting.clear()
-        if not self._busy:
+        if self._busy or not self._transport:
+            return
+        if self._transport.get_write_buffer_size():
             self._close()
+        else:
+            self.abort()
 
     def expire(self) -> None:
         """The deadline has passed: say so if a request was begun, and close."""

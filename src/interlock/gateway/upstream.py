@@ -117,7 +117,8 @@ class UpstreamConnection(asyncio.Protocol):
         """The waiter needs nothing more: keep the connection if its answer is whole, else close it."""
         self._waiter = None
         self._data = io.BytesIO()
-        if self._complete and self._reusable and self.is_open:
+        # An answer that came before the request was out: who answers so may take the rest for another request.
+        if self._complete and self._reusable and self.is_open and not self._unsent:
             self._resume()
             self._pool.keep(self)
         else:
@@ -228,6 +229,10 @@ class UpstreamConnection(asyncio.Protocol):
             # A full one waits for the client, whose own deadline holds.
             self.deadline = None if full or self._complete else self._pool.stream_deadline()
             waiter.on_data()
+
+    @property
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size() if self._transport else 0
 
     def _resume(self) -> None:
         if self._transport and self.is_open and not self._transport.is_reading():

@@ -18,6 +18,8 @@ class Move(Enum):
 
     READ = auto()
     """Wait for a whole request: a head, and as many bytes as its Content-Length says. It is kept in `asked`."""
+    HEAD = auto()
+    """Wait for a request's head only, and read no further."""
     END = auto()
     """Close our side for writing only."""
     RESET = auto()
@@ -100,6 +102,8 @@ class RawServer:
                 await step.wait()
             case Move.READ:
                 self.asked.append(await _request(reader))
+            case Move.HEAD:
+                await reader.readuntil(b"\r\n\r\n")
             case Move.END:
                 writer.write_eof()
             case Move.RESET:
