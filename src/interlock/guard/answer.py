@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from interlock.guard.inspect import Inspected, noted, place_name
+from interlock.guard.inspect import LONGEST_NAME, Inspected, noted, place_name
 from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
@@ -13,8 +13,6 @@ from interlock.protocols import decode, texts
 from interlock.provenance import judge
 from interlock.provenance.labels import HARMLESS
 
-# A tool's name as APIs allow it has 64 characters; a model can write anything there.
-LONGEST_NAME = 128
 LEAK = "An argument holds what a detector took for a secret."
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
-from interlock.guard.inspect import Inspected, inspect, place_name
+from interlock.guard.inspect import LONGEST_NAME, Inspected, inspect, place_name
 from interlock.guard.rules import Call, Rules
 from interlock.guard.stream import Ending, StreamGuard
 from interlock.model.decision import Deny
@@ -108,7 +108,7 @@ def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchang
         yield Note(log.refusal(error.status, error.brief))
         yield Reply(error.status, adapter.error(error.status, "invalid_request", f"interlock: {error.brief}"))
         return
-    log.model = request.model
+    log.model = request.model[:LONGEST_NAME]
     inspected = inspect(request.events, call.principal.workload, call.request, rules)
     log.session = inspected.session
     status, denied, told = _decide(request, inspected, call, rules)

@@ -10,6 +10,8 @@ from interlock.protocols import named, texts
 from interlock.provenance import Conversation, ToolLabels, derive
 
 PLACE_CHARS = 120
+# A tool's name or an id has at most 64 characters by the APIs; a client or a model can write anything there.
+LONGEST_NAME = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
             steps.append(_step(event, origin, tuple(signal for signal, _ in found), rules))
         elif isinstance(event, ToolDefinition) and found:
             signaled = noted(signal for signal, _ in found)
-            steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=event.name, signals=signaled))
+            steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=event.name[:LONGEST_NAME], signals=signaled))
     opaque = tuple(event for event in events if isinstance(event, Opaque))
     return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, place.session)
 
@@ -70,8 +72,8 @@ def _step(event: Text, origin: Origin, found: tuple[Signal, ...], rules: Rules) 
         kind=event.channel.value,
         size=len(event.text),
         digest=rules.digest(event.text),
-        tool=event.tool,
-        call_id=event.call_id,
+        tool=event.tool[:LONGEST_NAME],
+        call_id=event.call_id[:LONGEST_NAME],
         origin=origin,
         signals=noted(found),
     )

@@ -23,7 +23,10 @@ _ADDRESS = re.compile(
 MOST_VALUES = 500
 # Deeper than any real argument; arguments hold JSON as text, so it is nested deeper than the wire allows.
 MAX_DEPTH = 64
+# Stands for a value that is nested more deeply: nobody said it.
+TOO_DEEP = "\0 nested too deeply"
 # The name of an argument as schemas have them; a key that is none may hold anything, and the log must not.
+LONGEST_NAME = 128
 _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 
@@ -49,7 +52,7 @@ def judge(arguments: object, labels: ToolLabels, conversation: Conversation) -> 
     for name, value in values:
         seen = conversation.find(value)
         best.add(seen.origins[0])
-        found.append(Argument(name, shown(value), seen.origins, seen.tools))
+        found.append(Argument(name[:LONGEST_NAME], shown(value), seen.origins, seen.tools))
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         # Nothing says what it is done to: that it is done at all is the model's idea.
         best.add(Origin.MODEL)
@@ -73,12 +76,15 @@ def _leaves(
     value: object, name: str, *, inherited: bool, labels: ToolLabels, depth: int = 0
 ) -> Iterator[tuple[str, str]]:
     """(dotted name, text) of each sensitive leaf: named so, inside one named so, or an address by its form."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        value = _from_json(value)
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and depth <= MAX_DEPTH:
+        inside = list(_leaves(_from_json(value), name, inherited=inherited, labels=labels, depth=depth + 1))
+        if inside:
+            yield from inside
+            return
     if isinstance(value, bool) or value is None:
         return
     if depth > MAX_DEPTH:
-        yield name, str(value)
+        yield name, TOO_DEEP
     elif isinstance(value, dict):
         for key, inner in value.items():
             dotted = ".".join(filter(None, (name, key if _NAME.fullmatch(key) else "?")))
@@ -96,11 +102,19 @@ def _leaves(
 
 
 def _from_json(text: str) -> object:
-    """What a text that looks like JSON says, so that nothing hides in it; the text itself if it is none."""
+    """What a text that looks like JSON says, so that nothing hides in it; None if it is none."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_all_values)
     except (ValueError, RecursionError):
-        return text
+        return None
+
+
+def _all_values(pairs: list[tuple[str, object]]) -> dict[str, list[object]]:
+    """An object with every value of each key: whoever reads it may take the first or the last."""
+    out: dict[str, list[object]] = {}
+    for key, value in pairs:
+        out.setdefault(key, []).append(value)
+    return out
 
 
 def _is_address(text: str) -> bool:
