@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from interlock.guard.rules import Rules
 from interlock.model.event import Channel, Event, Opaque, Path, Signal, Text, ToolDefinition
 from interlock.model.record import Noted, Origin, Step
-from interlock.protocols import named, texts
+from interlock.protocols import encode, named
 from interlock.provenance import Conversation, ToolLabels, derive
 
 PLACE_CHARS = 120
 # A tool's name or an id has at most 64 characters by the APIs; a client or a model can write anything there.
 LONGEST_NAME = 128
+# At most 16 MB of descriptions are remembered; usual ones have below 2,000 characters.
+KEPT_DESCRIPTIONS = 1_000
+LONGEST_KEPT = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,26 @@ def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
         case Text():
             text, channel = event.text, event.channel
         case ToolDefinition():
-            words = (text for _, text in texts(event.schema, ()))
-            text, channel = "\n".join((event.description, *words)), Channel.TOOL_DESCRIPTION
+            return [(signal, Channel.TOOL_DESCRIPTION) for signal in _scan_description(event, rules)]
         case Opaque():
             text, channel = event.text, Channel.RETRIEVED
         case _:
             return []
     return [(signal, channel) for signal in rules.engine.scan(text, channel)]
+
+
+def _scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
+    """The signals of all that a tool says of itself: its description, and those of its arguments."""
+    schema = encode(tool.schema).decode().replace("\\n", "\n").replace("\\t", "\t")
+    text = f"{tool.description}\n{schema}"
+    found = rules.descriptions.get(text)
+    if found is None:
+        found = rules.engine.scan(text, Channel.TOOL_DESCRIPTION)
+        if len(rules.descriptions) >= KEPT_DESCRIPTIONS:
+            rules.descriptions.clear()
+        if len(text) <= LONGEST_KEPT:
+            rules.descriptions[text] = found
+    return found
 
 
 def _step(event: Text, origin: Origin, found: tuple[Signal, ...], rules: Rules) -> Step:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from interlock.detectors import Engine
 from interlock.guard.sessions import Sessions
 from interlock.model.decision import Principal
+from interlock.model.event import Signal
 from interlock.policy import Policies
 from interlock.provenance.settings import ToolOverride
 
@@ -14,7 +15,8 @@ from interlock.provenance.settings import ToolOverride
 class Rules:
     """`digest` is a keyed hash of a text, for the log; `now_us` the clock, in microseconds since 1970 UTC.
 
-    `limit` bounds the bytes of an answer that are held back, and those of a whole one.
+    `limit` bounds the bytes of an answer that are held back, and those of a whole one. `descriptions` remembers
+    what was found in tools' descriptions, which come again with every request.
     """
 
     policies: Policies
@@ -24,6 +26,7 @@ class Rules:
     limit: int
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
+    descriptions: dict[str, tuple[Signal, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
