@@ -23,7 +23,7 @@ STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim
 def show(console: Console, scan: Scan) -> None:
     """Print the scan."""
     console.print(f"[bold]{shown(headline(scan))}[/bold]")
-    console.print(f"[dim]{shown(scan.root)}, {scan.files:,} files read[/dim]")
+    console.print(f"  [dim]{scan.files:,} files read below {shown(scan.root)}[/dim]", soft_wrap=True)
     for title, body in (
         ("Workloads", _workloads(scan)),
         ("Assets", _assets(console, scan)),
