@@ -196,7 +196,9 @@ def test_any_cut_gives_the_same_frames_and_the_same_bytes(newline: bytes) -> Non
     "broken",
     [
         DONE + chunk({"content": "more"}),
+        b"\xef\xbb\xbf" + chunk({"content": "some readers strip the mark"}),
         b"data: [done]\n\n",
+        b"data: [DONE]x\n\n",
         b"data: \n\n",
         b"data: {}\n\n",
         b"data: {\"choices\":[]}\rdata: x\n\n",

@@ -75,14 +75,17 @@ def test_an_override_wins_where_it_speaks() -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    "to toEmail email_address emailaddress userid channel_id recipientIds webhookUrl кому phoneNumber".split(),
+    "to toEmail email_address emailaddress userid channel_id recipientIds webhookUrl кому phoneNumber repo people".split(),
 )
 def test_the_names_of_recipients(argument: str) -> None:
     assert ToolLabels(sink="send").is_sensitive(argument)
     assert not ToolLabels(sink="read").is_sensitive(argument)
 
 
-@pytest.mark.parametrize("argument", "body subject text content title amount date note top stop".split())
+@pytest.mark.parametrize(
+    "argument",
+    "body subject text content title amount date note top stop original_text linkedin hosting grouping".split(),
+)
 def test_the_names_of_other_arguments(argument: str) -> None:
     assert not ToolLabels(sink="send").is_sensitive(argument)
     assert ToolLabels(sink="delete").is_sensitive(argument)

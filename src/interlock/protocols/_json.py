@@ -5,7 +5,7 @@ Refuses duplicate keys, invalid UTF-8, lone surrogates, NaN, numbers out of rang
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -75,11 +75,11 @@ def named(key: str) -> str:
     return key if _NAME.fullmatch(key) else "?"
 
 
-def rest(value: dict[str, Any], path: Path, known: frozenset[str] | tuple[str, ...]) -> Iterator[Opaque]:
+def rest(value: dict[str, Any], path: Path, known: Set[str]) -> Sequence[Opaque]:
     """Everything under keys that are not `known` and is not empty, as opaque events."""
-    for key, inner in value.items():
-        if key not in known and not is_empty(inner):
-            yield opaque((*path, key), inner)
+    if value.keys() <= known:
+        return ()
+    return [opaque((*path, key), inner) for key, inner in value.items() if key not in known and not is_empty(inner)]
 
 
 def is_empty(value: object) -> bool:

@@ -4,13 +4,14 @@ from interlock.model.errors import ProtocolError
 
 # An event of a model's stream is a few hundred bytes; one tool call at once may be long.
 MAX_EVENT_BYTES = 4_194_304
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Events:
     """Cuts bytes into whole events.
 
     Rules: an event ends with an empty line; lines end with LF or CRLF (a lone CR is refused, since two
-    readers could see different lines); `data` lines are joined with LF; the raw bytes of an event include its
+    readers could see different lines; so is a byte order mark, which some readers strip); `data` lines are joined with LF; the raw bytes of an event include its
     ending. It does NOT interpret `event`, `id` or `retry`, but says that they are there through `fields`.
     """
 
@@ -48,8 +49,12 @@ class Events:
 
     @staticmethod
     def _parse(raw: bytes) -> tuple[bytes, bytes | None, dict[str, str]]:
+        if raw.startswith(b"data: ") and raw.count(b"\n") == len(b"\n\n") and b"\r" not in raw:
+            return raw, raw[len(b"data: ") : -len(b"\n\n")], {}
         data: list[bytes] = []
         fields: dict[str, str] = {}
+        if raw.startswith(BYTE_ORDER_MARK):
+            raise ProtocolError("the stream begins with a byte order mark")
         for ended in raw.split(b"\n"):
             line = ended.removesuffix(b"\r")
             if b"\r" in line:

@@ -70,6 +70,11 @@ FINISHES = frozenset(("stop", "length", "tool_calls", "content_filter", "functio
 CALL_FINISHES = ("tool_calls", "function_call")
 # What is made of `logprobs`: the tokens of the text itself, and the alternatives.
 TOKENS = ("logprobs", "top_logprobs")
+DELTA = frozenset({"role", "tool_calls", "function_call", *TEXTS})
+# A chunk that is one piece of content.
+CONTENT = frozenset({"content"})
+ENDS = ("finish_reason", "logprobs")
+PLAIN = frozenset({"index", "delta", *ENDS})
 LEGACY_CALL = -1
 
 
@@ -107,7 +112,10 @@ def _message(message: Document, path: Path, called: dict[str, str]) -> Iterator[
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
         raise ProtocolError("unknown role", where=where((*path, "role")), hint=f"one of {', '.join(ROLES)}")
-    channel = ROLES[role]
+    yield from _fields(message, path, role, ROLES[role], called)
+
+
+def _fields(message: Document, path: Path, role: str, channel: Channel, called: dict[str, str]) -> Iterator[Event]:
     call_id, tool = "", ""
     if role == "tool":
         call_id = text_(message.get("tool_call_id", ""), (*path, "tool_call_id"))
@@ -123,7 +131,7 @@ def _message(message: Document, path: Path, called: dict[str, str]) -> Iterator[
         elif key in TEXTS and isinstance(value, str):
             yield Text(at, channel, value, tool, call_id)
         elif key == "name" and isinstance(value, str):
-            yield Text(at, Channel.PARAMETER, value)
+            yield Text(at, channel if channel is Channel.OUTPUT else Channel.PARAMETER, value)
         elif key == "annotations" and role == "assistant":
             yield from _annotations(value, at, channel)
         elif key == "tool_calls" and role == "assistant":
@@ -155,8 +163,8 @@ def _annotations(value: object, path: Path, channel: Channel) -> Iterator[Event]
         if note.get("type") == "url_citation" and isinstance(cited, dict):
             for key in ("title", "url"):
                 yield Text((*at, "url_citation", key), channel, text_(cited.get(key), (*at, "url_citation", key)))
-            yield from rest(cited, (*at, "url_citation"), ("title", "url", *_numbers(cited)))
-            yield from rest(note, at, ("type", "url_citation"))
+            yield from rest(cited, (*at, "url_citation"), {"title", "url", *_numbers(cited)})
+            yield from rest(note, at, {"type", "url_citation"})
         else:
             yield opaque(at, note)
 
@@ -172,7 +180,7 @@ def _content(value: object, path: Path, channel: Channel, tool: str, call_id: st
         text = part.get(kind) if kind in ("text", "refusal") else None
         if isinstance(kind, str) and isinstance(text, str):
             yield Text((*at, kind), channel, text, tool, call_id)
-            yield from rest(part, at, ("type", kind))
+            yield from rest(part, at, {"type", kind})
         else:
             yield opaque((*at, kind if isinstance(kind, str) else "type"), part)
 
@@ -185,11 +193,11 @@ def _call(value: object, path: Path) -> Iterator[Event]:
         custom = object_(call.get("custom"), (*path, "custom"))
         name = text_(custom.get("name"), (*path, "custom", "name"))
         yield ToolCall(path, call_id, name, text_(custom.get("input"), (*path, "custom", "input")))
-        yield from rest(custom, (*path, "custom"), ("name", "input"))
+        yield from rest(custom, (*path, "custom"), {"name", "input"})
     else:
         for event in _function(call.get("function"), (*path, "function"), call_id):
             yield ToolCall(path, event.call_id, event.name, event.arguments) if isinstance(event, ToolCall) else event
-    yield from rest(call, path, ("id", "type", kind, *_numbers(call)))
+    yield from rest(call, path, {"id", "type", kind, *_numbers(call)})
 
 
 def _kind(call: Document, path: Path) -> str:
@@ -206,7 +214,7 @@ def _function(value: object, path: Path, call_id: str) -> Iterator[Event]:
     function = object_(value, path)
     name = text_(function.get("name"), (*path, "name"))
     yield ToolCall(path, call_id, name, text_(function.get("arguments"), (*path, "arguments")))
-    yield from rest(function, path, ("name", "arguments"))
+    yield from rest(function, path, {"name", "arguments"})
 
 
 def _tool(value: object, path: Path, *, bare: bool) -> Iterator[Event]:
@@ -226,9 +234,9 @@ def _tool(value: object, path: Path, *, bare: bool) -> Iterator[Event]:
         object_(schema, (*at, shape)),
     )
     strict = ("strict",) if isinstance(inner.get("strict"), bool) else ()
-    yield from rest(inner, at, ("name", "description", shape, *strict))
+    yield from rest(inner, at, {"name", "description", shape, *strict})
     if not bare:
-        yield from rest(tool, path, ("type", kind))
+        yield from rest(tool, path, {"type", kind})
 
 
 def _read_answer(data: bytes) -> Answer:
@@ -237,16 +245,14 @@ def _read_answer(data: bytes) -> Answer:
     for position, value in enumerate(list_(document.get("choices"), ("choices",))):
         path: Path = ("choices", position)
         choice = object_(value, path)
-        events += _message({"role": "assistant"} | _output(choice, path), (*path, "message"), {})
+        events += _fields(_output(choice, path), (*path, "message"), "assistant", Channel.OUTPUT, {})
         events += _choice_rest(choice, path, "message")
-    # What an answer says is output, whoever's role it carries.
-    events = [Text(e.path, Channel.OUTPUT, e.text) if isinstance(e, Text) else e for e in events]
     return Answer(data, document, text_(document.get("model", ""), ("model",)), tuple(events), _usage(document))
 
 
 def _output(choice: Document, path: Path) -> Document:
-    message = dict(object_(choice.get("message"), (*path, "message")))
-    if message.pop("role", "assistant") != "assistant":
+    message = object_(choice.get("message"), (*path, "message"))
+    if message.get("role", "assistant") != "assistant":
         raise ProtocolError("an answer's role is not assistant", where=where((*path, "message", "role")), status=502)
     return message
 
@@ -256,10 +262,11 @@ def _choice_rest(choice: Document, path: Path, body: str) -> Iterator[Event]:
     if not is_empty(finish) and not (isinstance(finish, str) and finish in FINISHES):
         yield opaque((*path, "finish_reason"), finish)
     # The tokens repeat the text: what is taken out there must not stay here.
-    for key, text in zip(TOKENS, _tokens(choice.get("logprobs")), strict=True):
-        if text:
-            yield Text((*path, key), Channel.OUTPUT, text)
-    yield from rest(choice, path, (*_numbers(choice), body, "finish_reason", "logprobs"))
+    if logprobs := choice.get("logprobs"):
+        for key, text in zip(TOKENS, _tokens(logprobs), strict=True):
+            if text:
+                yield Text((*path, key), Channel.OUTPUT, text)
+    yield from rest(choice, path, {*_numbers(choice), body, "finish_reason", "logprobs"})
 
 
 def _numbers(value: Document) -> Iterator[str]:
@@ -338,10 +345,26 @@ class _Reader:
             return Frame(raw, deltas=aside, done=True)
         document = decode(data)
         if document.get("error"):
-            return Frame(raw, document, (*aside, *rest(document, (), ())), error=True)
-        deltas = (*aside, *_chunk(document))
+            return Frame(raw, document, (*aside, *rest(document, (), frozenset())), error=True)
+        plain = _plain(document)
+        deltas = (*aside, *(_chunk(document) if plain is None else plain))
         usage = _usage(document) if document.get("usage") else None
         return Frame(raw, document, deltas, usage, text_(document.get("model", ""), ("model",)))
+
+
+def _plain(document: Document) -> tuple[Delta, ...] | None:
+    """The deltas of a chunk with one piece of content and nothing else, or None. Most chunks of a stream are such."""
+    choices = document.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choice := choices[0], dict):
+        return None
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or delta.keys() != CONTENT or not isinstance(text := delta["content"], str):
+        return None
+    if not choice.keys() <= PLAIN or choice.get("index") != 0 or any(choice.get(key) for key in ENDS):
+        return None
+    if not document.keys() <= ENVELOPE or sum(isinstance(value, dict | list) for value in document.values()) > 1:
+        return None
+    return (TextDelta(("content", 0), text),) if text else ()
 
 
 def _chunk(document: Document) -> Iterator[Delta]:
@@ -378,7 +401,7 @@ def _delta(delta: Document, path: Path, number: int) -> Iterator[Delta]:
         yield from _call_delta(call, at, number, _index(call, at))
     if legacy := delta.get("function_call"):
         yield from _call_delta({"function": legacy}, (*path, "function_call"), number, LEGACY_CALL)
-    yield from rest(delta, path, ("role", "tool_calls", "function_call", *TEXTS))
+    yield from rest(delta, path, DELTA)
 
 
 def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator[Delta]:
@@ -392,8 +415,8 @@ def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator
         text_(body.get("name") or "", (*path, kind, "name")),
         text_(body.get(arguments) or "", (*path, kind, arguments)),
     )
-    yield from rest(body, (*path, kind), ("name", arguments))
-    yield from rest(call, path, ("index", "id", "type", kind))
+    yield from rest(body, (*path, kind), {"name", arguments})
+    yield from rest(call, path, {"index", "id", "type", kind})
 
 
 def _edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
@@ -442,10 +465,12 @@ def _stream_error(code: str, message: str) -> bytes:
 
 def _envelope(document: Document) -> Iterator[Opaque]:
     """What is not expected around an answer; strings among the counts too, since no text belongs there."""
-    structured = {key for key in ENVELOPE if isinstance(document.get(key), dict | list)}
-    yield from rest(document, (), ENVELOPE - structured | {"usage", "choices"})
-    for path, text in values(document.get("usage"), ("usage",)):
-        yield Opaque(path, text)
+    for key, value in document.items():
+        if key == "usage":
+            for path, text in values(value, ("usage",)):
+                yield Opaque(path, text)
+        elif key != "choices" and (key not in ENVELOPE or isinstance(value, dict | list)) and not is_empty(value):
+            yield opaque((key,), value)
 
 
 def _usage(document: Document) -> Usage:

@@ -79,13 +79,16 @@ _PLACES = frozenset({"url", "urls", "uri", "href", "link"})
 # To write one of these is to change who may do what.
 _NOUNS_OF_POWER = frozenset("admin domain filter firewall group permission right role rule team user".split())
 _RECIPIENT = frozenset(
-    "account addr address attendee attendees bcc bic beneficiary cc channel chat collaborator "
-    "counterparty creditor dest destination domain email emails endpoint host hostname href iban invitee "
-    "invitees link location mailbox member number participant participants payee phone receiver recipient "
-    "recipients remote room routing server swift target to uri url urls user username users wallet "
-    "webhook".split()
+    "account addr address assignee attendee audience bcc beneficiary bic bucket callback cc channel chat client "
+    "collaborator contact counterparty creditor customer dest destination domain email endpoint group guest host "
+    "hostname href iban invitee link location mailbox member merchant namespace number org organisation organization "
+    "origin owner participant payee payer people person phone project receiver recipient remote repo repository "
+    "requester reviewer room routing server subscriber supplier swift target team tenant to uri url user username "
+    "vendor wallet webhook who whom workspace".split()
 )
-_RUN_TOGETHER = tuple(word for word in sorted(_RECIPIENT) if len(word) >= 5)
+# What stands behind the name of a recipient where both are written together: `userid`, `emailaddress`.
+_BEHIND = _RECIPIENT | {"id", "ids", "list", "name", "names"}
+LONGEST_WORD = 40
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -128,9 +131,11 @@ def words(name: str) -> tuple[str, ...]:
 
 
 def _names_recipient(word: str) -> bool:
-    """Whether a word names one, alone or written together: `emailaddress`, `accountnumber`."""
-    alone = word in _RECIPIENT or word.removesuffix("id") in _RECIPIENT
-    return alone or word.startswith(_RUN_TOGETHER) or word.endswith(_RUN_TOGETHER)
+    """Whether a word names one, alone, of several, or written together with another word."""
+    if not _RECIPIENT.isdisjoint((word, word.removesuffix("s"), word.removesuffix("es"))):
+        return True
+    cuts = range(2, len(word) - 1) if len(word) <= LONGEST_WORD else ()
+    return any(word[:cut] in _RECIPIENT and word[cut:] in _BEHIND for cut in cuts)
 
 
 def _sink(name: tuple[str, ...], properties: frozenset[str]) -> str:
