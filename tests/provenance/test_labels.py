@@ -75,7 +75,7 @@ def test_an_override_wins_where_it_speaks() -> None:
 
 @pytest.mark.parametrize(
     "argument",
-    "to toEmail email_address emailaddress userid channel_id recipientIds webhookUrl кому phoneNumber repo people".split(),
+    "to toEmail email_address emailaddress userid channel_id recipientIds webhookUrl кому phoneNumber people".split(),
 )
 def test_the_names_of_recipients(argument: str) -> None:
     assert ToolLabels(sink="send").is_sensitive(argument)

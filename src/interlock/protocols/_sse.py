@@ -10,9 +10,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Events:
     """Cuts bytes into whole events.
 
-    Rules: an event ends with an empty line; lines end with LF or CRLF (a lone CR is refused, since two
-    readers could see different lines; so is a byte order mark, which some readers strip); `data` lines are joined with LF; the raw bytes of an event include its
-    ending. It does NOT interpret `event`, `id` or `retry`, but says that they are there through `fields`.
+    Rules: an event ends with an empty line; lines end with LF or CRLF (a lone CR is refused, since two readers could
+    see different lines; so is a byte order mark, which some readers strip); `data` lines are joined with LF; the raw
+    bytes of an event include its ending. It does NOT interpret `event`, `id` or `retry`, but says that they are there
+    through `fields`.
     """
 
     def __init__(self) -> None:
