@@ -70,10 +70,8 @@ def _end_of_pem(text: str, body: int) -> int:
 
 def _pending(text: str) -> int:
     """A key has no white space in it; a PEM block is open until its END line is whole."""
-    at = len(text)
-    floor = max(0, at - LONGEST_KEY)
-    while at > floor and text[at - 1] not in SPACE:
-        at -= 1
+    floor = max(0, len(text) - LONGEST_KEY)
+    at = max(floor, *(text.rfind(space, floor) + 1 for space in SPACE))
     pem = text.find(PEM_BEGIN, max(0, len(text) - REACH))
     while 0 <= pem < at:
         if _is_open(text, pem):

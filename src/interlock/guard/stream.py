@@ -9,6 +9,7 @@ keep their order, and their bytes if nothing in them was changed. The last one l
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.rules import Rules
@@ -41,8 +42,7 @@ class _Called:
     arguments: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     frame: Frame
     texts: dict[Stream, tuple[int, str]]
     calls: bool
@@ -70,6 +70,7 @@ class StreamGuard:
         self._texts: dict[Stream, _Growing] = {}
         self._calls: dict[CallKey, _Called] = {}
         self._finished: set[int] = set()
+        self._changed = False
 
     def push(self, frame: Frame) -> bytes:
         """The bytes that may leave now.
@@ -149,8 +150,10 @@ class StreamGuard:
             for s in self._rules.engine.scan(window, Channel.OUTPUT)
             if growing.context <= s.span.start < until
         ]
-        growing.found += found
-        growing.removals += [(signal.span, marker(signal)) for signal in self._judge.withheld(tuple(found))]
+        if found:
+            growing.found += found
+            growing.removals += [(signal.span, marker(signal)) for signal in self._judge.withheld(tuple(found))]
+            self._changed = True
         growing.decided = base + until
         growing.window, growing.context = window[until - 1 :], 1
 
@@ -164,6 +167,8 @@ class StreamGuard:
             yield self._render(held, _NO_CALLS)
 
     def _render(self, held: _Held, calls: FrameEdit) -> bytes:
+        if not self._changed and calls is _NO_CALLS:
+            return held.frame.raw
         changed = {
             stream: new
             for stream, (start, text) in held.texts.items()

@@ -362,7 +362,11 @@ def _plain(document: Document) -> tuple[Delta, ...] | None:
         return None
     if not choice.keys() <= PLAIN or choice.get("index") != 0 or any(choice.get(key) for key in ENDS):
         return None
-    if not document.keys() <= ENVELOPE or sum(isinstance(value, dict | list) for value in document.values()) > 1:
+    if (
+        document.get("usage") is not None
+        or not document.keys() <= ENVELOPE
+        or sum(isinstance(value, dict | list) for value in document.values()) > 1
+    ):
         return None
     return (TextDelta(("content", 0), text),) if text else ()
 
