@@ -43,6 +43,13 @@ def test_the_worst_part_of_a_name_counts(name: str, expected: str) -> None:
         ("get_result", ["statement"], "execute"),
         ("fetch", ["url"], "fetch"),
         ("fetch_order", ["order_id"], "read"),
+        ("fetch_record", ["record_id"], "read"),
+        ("fetch", ["id"], "fetch"),
+        ("fetch_webpage", ["id"], "fetch"),
+        ("fetch_thing", ["site"], "fetch"),
+        ("fetch_thing", ["hostName"], "fetch"),
+        ("fetch_thing", ["адрес"], "fetch"),
+        ("fetch_thing", [], "fetch"),
     ],
 )
 def test_the_schema_speaks_too(name: str, properties: list[str], expected: str) -> None:

@@ -76,6 +76,7 @@ _CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
 _NOUNS_OF_READS = frozenset({"sql", "shell", "command", "cypher", "script"})
 _CODE = frozenset({"sql", "code", "command", "cypher", "script", "statement"})
 _PLACES = frozenset({"url", "urls", "uri", "href", "link"})
+_WEB = frozenset("content html http page resource site web webpage website".split())
 # To write one of these is to change who may do what.
 _NOUNS_OF_POWER = frozenset("admin domain filter firewall group permission right role rule team user".split())
 _RECIPIENT = frozenset(
@@ -149,9 +150,16 @@ def _sink(name: tuple[str, ...], properties: frozenset[str]) -> str:
     return min((_part_sink(part, properties) for part in parts), key=_WORST_FIRST.index)
 
 
+def _fetches_a_record(name: list[str], properties: frozenset[str]) -> bool:
+    """Whether a `fetch_order(order_id)` is a read: it says what it gets, and nothing of it can be a place."""
+    said = {word for argument in properties for word in words(argument)}
+    somewhere = not _WEB.isdisjoint((*name, *said)) or any(map(_names_recipient, said))
+    return len(name) > 1 and bool(properties) and all(map(str.isascii, properties)) and not somewhere
+
+
 def _part_sink(name: list[str], properties: frozenset[str]) -> str:
     verb = next((word for word in name if word in _READ or _class(word)), "")
-    if verb in _READ or (verb == "fetch" and properties and not _PLACES & properties):
+    if verb in _READ or (verb == "fetch" and _fetches_a_record(name, properties)):
         if any(_class(word) == "credential" for word in name):
             return "credential"
         if _NOUNS_OF_READS.intersection(name) or _CODE & properties:
