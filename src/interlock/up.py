@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import functools
+import itertools
 import os
 import resource
 import secrets
@@ -56,8 +56,9 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             for name, upstream in settings.upstreams.items()
         }
         with open_log(settings, now_us) as log:
-            request_id = functools.partial(secrets.token_hex, 8)
-            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, request_id)
+            numbers, run = itertools.count(1), secrets.token_hex(4)
+            ids = (f"{run}-{number}" for number in numbers)
+            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__)
             port = await gateway.start()
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring))]
             try:

@@ -79,7 +79,7 @@ class AnswerJudge:
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
         """The log's entry for a text that goes out."""
-        blocked = bool(self.withheld(found))
+        blocked = bool(found and self.withheld(found))
         return Step(
             kind=Channel.OUTPUT.value,
             size=size,

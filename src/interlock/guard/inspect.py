@@ -42,7 +42,8 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     signals: dict[tuple[str, str], None] = {}
     for index, event in enumerate(events):
         found = _scan(event, rules)
-        signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
+        if found:
+            signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
         tool = event.tool if isinstance(event, Text) else ""
         output = derive(tool, offered.get(tool), rules.tools).output if tool else Origin.UNTRUSTED
         origin = conversation.add(event, output)
