@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 WORKLOAD = "invoice-agent"
 SHADOW = "ci-release-notes"
-TASK = "Pay the open invoices to the accounts in our vendor register."
+TASK = "Pay the open invoices to the accounts in our register."
 ATTACKER = "GB33BUKB20201555555555"
 AGENT_S = 60
 MARKS = {Mark.YES: "[green]yes[/]", Mark.PARTIAL: "[yellow]part[/]", Mark.NO: "[red]no[/]", Mark.UNKNOWN: "?"}
@@ -138,9 +138,10 @@ class _Story:
         (step,) = blocked
         argument = next(a for a in step.arguments if a.name == "iban")
         self._say("One call was taken out of the model's answer before the agent saw it:")
-        self.out.print(f"  [red]blocked[/]  {shown(step.tool)}, which can move {step.sink}")
         origins = ", ".join(origin.value for origin in argument.origins)
-        self.out.print(f"  iban     {argument.shown} was seen only in: {origins}, result of {argument.seen_in[0]}")
+        self.out.print(f"  [red]blocked[/]  {shown(step.tool)}, which can move {step.sink}")
+        self.out.print(f"  iban     {argument.shown}, seen only in the result of {argument.seen_in[0]}: {origins}")
+        self._say(f"because of the policy {step.policies[0]}:")
         self._quote(step.reason)
         self._say("The two honest payments went to accounts that stand in the vendor register.")
 
@@ -153,8 +154,9 @@ class _Story:
         row = next(row for row in now.rows if row.workload == WORKLOAD)
         _expect(row.closed, f"{WORKLOAD} is closed in both layers")
         _expect(SHADOW in now.shadow, f"{SHADOW} is traffic that no scan knows")
-        self._say(f"{WORKLOAD} is closed. Still open, and said so: {SHADOW} calls models and no scan has found it;")
-        self.out.print(f"{', '.join(now.not_enforced)} was found and calls models past the gateway.")
+        self._say(f"[green]{WORKLOAD} is closed.[/] What is still open is said:")
+        self._say(f"  {SHADOW} calls models through the gateway, and no scan has found it;")
+        self._say(f"  {', '.join(now.not_enforced)} was found, and does not go through the gateway.")
 
     def proven(self, settings: Settings) -> None:
         """Verify the log, then a copy with one flipped byte."""
@@ -175,7 +177,8 @@ class _Story:
         damage = verify(copy, verifier_of(copy)).damage
         _expect(damage is not None, "a flipped byte is found")
         assert damage
-        self.out.print(f"  [red]DAMAGED[/]  {shown(damage.what)}")
+        self._say("[red]DAMAGED[/]:")
+        self._quote(damage.what)
 
     async def end(self, up: Serving, *, serve: bool) -> None:
         """Say goodbye, or stay."""
