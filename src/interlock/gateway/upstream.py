@@ -237,7 +237,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _resume(self) -> None:
         if self._transport and self.is_open and not self._transport.is_reading():
             self._transport.resume_reading()
-            self.deadline = self._pool.stream_deadline()
+            self.deadline = None if self._complete else self._pool.stream_deadline()
 
     def _fault(self, error: httptools.HttpParserError) -> UpstreamError:
         if isinstance(error.__context__, UpstreamError):
