@@ -37,13 +37,13 @@ def _read_request(data: bytes) -> Request:
     if not isinstance(stream, bool):
         raise ProtocolError("stream is neither true nor false", where="stream", hint="send true or false")
     prompt = Text(("prompt",), Channel.USER, text_(document.get("prompt"), ("prompt",)))
-    return Request(data, document, model, stream, (prompt, *rest(document, (), ("model", "prompt", "stream"))))
+    return Request(data, document, model, stream, (prompt, *rest(document, (), {"model", "prompt", "stream"})))
 
 
 def _read_answer(data: bytes) -> Answer:
     document = decode(data)
     said = Text(("output",), Channel.OUTPUT, text_(document.get("output"), ("output",)))
-    events: tuple[Event, ...] = (said, *rest(document, (), ("model", "output")))
+    events: tuple[Event, ...] = (said, *rest(document, (), {"model", "output"}))
     return Answer(data, document, text_(document.get("model", ""), ("model",)), events, Usage())
 
 
@@ -76,7 +76,7 @@ class _Reader:
 def _deltas(document: Document) -> Iterator[Delta]:
     if "output" in document:
         yield TextDelta(OUTPUT, text_(document["output"], ("output",)))
-    known = ("output", "done") if isinstance(document.get("done", True), bool) else ("output",)
+    known = {"output", "done"} if isinstance(document.get("done", True), bool) else {"output"}
     yield from rest(document, (), known)
     if document.get("done") is True:
         yield Finish(0)
