@@ -10,7 +10,7 @@ import base64
 import hmac
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 
 from interlock.model.decision import Principal
@@ -21,6 +21,8 @@ _ID_BYTES = 7  # 56 bits in 12 characters, of which the first 10 are taken
 _ID_CHARS = 10
 _SECRET_BYTES = 32
 _SECRET_CHARS = 52
+# A valid credential can be written in a few ways (bare, `Bearer`, more spaces); beyond this, each is examined anew.
+PROVEN_MAX = 20_000
 _KEY = re.compile(r"(ilk_([a-z2-7]{10})_([a-z2-7]{52}))([a-z2-7]{7})")
 # RFC 9110 section 11.1: the scheme's name in any case, then one or more spaces.
 _BEARER = re.compile(r"bearer +", re.IGNORECASE)
@@ -56,33 +58,46 @@ class Keyring:
     """
 
     def __init__(self, keys: Iterable[Key] = ()) -> None:
-        self._keys: dict[str, Key] = {}
         self.replace(keys)
 
     def replace(self, keys: Iterable[Key]) -> None:
         """Hold exactly these keys from now on."""
-        self._keys = {key.id: key for key in keys}
+        # The keys by id; and those that have proven themselves, by the hash of what was presented, so that the
+        # next proof is one hash and one look-up. One value, so that no old key can get among the new ones.
+        self._held: tuple[dict[str, Key], dict[bytes, Key]] = ({key.id: key for key in keys}, {})
 
     def prove(self, presented: str, now_us: int) -> Principal:
         """The workload that this `Authorization` value, or bare key, belongs to.
 
         Raises: IdentityError with the reason, for the log: none, malformed, mistyped, unknown, revoked, expired.
         """
-        if not presented:
-            raise IdentityError("no credential was presented")
-        scheme = _BEARER.match(presented)
-        match = _KEY.fullmatch(presented, scheme.end() if scheme else 0)
-        if not match:
-            raise IdentityError("the credential is malformed: it is not an interlock key")
-        head, key_id, secret, checksum = match.groups()
-        key = self._keys.get(key_id)
-        if key is None or not hmac.compare_digest(_digest(secret), key.digest) or checksum != _checksum(head):
-            raise IdentityError(_why(head, key_id, checksum, known=key is not None))
+        keys, proven = self._held
+        shown = sha256(presented.encode("utf-8", "surrogatepass")).digest()
+        key = proven.get(shown)
+        if key is None:
+            key = _examined(presented, keys)
+            if len(proven) < PROVEN_MAX:
+                proven[shown] = key
         if key.revoked_us is not None:
-            raise IdentityError(f"key {key_id} of {key.workload} was revoked")
+            raise IdentityError(f"key {key.id} of {key.workload} was revoked")
         if key.expires_us is not None and now_us >= key.expires_us:
-            raise IdentityError(f"key {key_id} of {key.workload} has expired")
-        return Principal(key.workload, key_id)
+            raise IdentityError(f"key {key.id} of {key.workload} has expired")
+        return Principal(key.workload, key.id)
+
+
+def _examined(presented: str, keys: Mapping[str, Key]) -> Key:
+    """The key that `presented` is, whether it still holds or not."""
+    if not presented:
+        raise IdentityError("no credential was presented")
+    scheme = _BEARER.match(presented)
+    match = _KEY.fullmatch(presented, scheme.end() if scheme else 0)
+    if not match:
+        raise IdentityError("the credential is malformed: it is not an interlock key")
+    head, key_id, secret, checksum = match.groups()
+    key = keys.get(key_id)
+    if key is None or not hmac.compare_digest(_digest(secret), key.digest) or checksum != _checksum(head):
+        raise IdentityError(_why(head, key_id, checksum, known=key is not None))
+    return key
 
 
 def _why(head: str, key_id: str, checksum: str, *, known: bool) -> str:
