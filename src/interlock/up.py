@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import ctypes
+import gc
 import itertools
 import os
 import resource
@@ -75,6 +77,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 )
                 async with serve(build(sources, access, settings.console), settings.console) as listening:
                     link = access.mint_link(listening.url)
+                    _settle()
                     yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link)
             finally:
                 for task in tasks:
@@ -115,6 +118,15 @@ def _raise_file_limit() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(OSError, ValueError):  # some systems say more than they give; then it stays as it is
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _settle() -> None:
+    """What starting has made stays: the collector need not look at it again. What it needed for a moment goes back."""
+    gc.collect()
+    gc.freeze()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim:
+        trim(0)
 
 
 def _host(host: str) -> str:
