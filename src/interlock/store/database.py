@@ -5,6 +5,8 @@ Everything that only SQLite needs is in `_for_sqlite`. Elsewhere the SQL is SQLA
 
 import contextlib
 import os
+import secrets
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,7 @@ class Database:
     def _errors(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, ImportError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
             why = error.orig if isinstance(error, DBAPIError) else error
             hint = "see `url` in [store]"
             if isinstance(error, ImportError | NoSuchModuleError):
@@ -124,14 +126,30 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
+def _make_file(path: Path) -> None:
+    """An empty database in WAL mode; if there is one by now, that one stays.
+
+    To change the mode of a file that others have open fails at once, whatever the busy timeout says.
+    """
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    try:
+        with contextlib.closing(sqlite3.connect(new)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)
+    finally:
+        new.unlink()
+
+
 def _for_sqlite(engine: Engine) -> None:
     """Make the file private, its commits durable, and its transactions real ones."""
     if engine.url.database:
         path = Path(engine.url.database)
         path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         # Never open a database that exists: closing it would drop the locks of this process's connections.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+        if not path.exists():
+            _make_file(path)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:
