@@ -64,6 +64,9 @@ class Slow:
     def append(self, record: Record) -> int:
         return self._log.append(record)
 
+    def check(self) -> None:
+        self._log.check()
+
     async def durable(self, n: int) -> None:
         self.waited.set()
         await self.go.wait()
@@ -113,6 +116,20 @@ def test_what_cannot_be_recorded_is_not_served(data: Callable[[Wire], bytes]) ->
             assert gate.records() == []
             assert "No space left" in gate.said[0]
             assert not gate.gateway.performing
+
+    run(work)
+
+
+def test_a_gateway_that_cannot_record_is_not_healthy() -> None:
+    async def work() -> None:
+        async with RawServer([]) as server, wire(server.url, log_breaks=True) as gate:
+            health = b"GET /healthz HTTP/1.1\r\nHost: g\r\n\r\n"
+            assert (await gate.ask(health)).status == 200
+            fill_disk(gate.gateway.log)
+            assert (await gate.ask(gate.post())).status == 503
+            answer = await gate.ask(health)
+            assert answer.status == 503
+            assert answer.error["code"] == "audit_unavailable"
 
     run(work)
 

@@ -156,7 +156,7 @@ class Gateway:
     def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
         path = request.target.partition("?")[0]
         if path == "/healthz":
-            client.reply(200, HEALTH)
+            self._health(client)
             return
         route = self._routes.get(path)
         if route is None:
@@ -185,6 +185,14 @@ class Gateway:
         performer = Performer(self, client, steps, route.upstream, adapter.route, headers)
         self.performing.add(performer)
         performer.start()
+
+    def _health(self, client: ClientConnection) -> None:
+        try:
+            self.log.check()
+        except AuditError as error:
+            client.reply(503, self.unrecorded(error))
+        else:
+            client.reply(200, HEALTH)
 
     # --- what a performer needs --------------------------------------------------------------------------
 

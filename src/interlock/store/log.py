@@ -145,7 +145,7 @@ class AuditLog:
 
         Raises: AuditError if the record has no canonical form (the log goes on), or cannot be written (it does not).
         """
-        self._check()
+        self.check()
         n = self._tree.size
         line = encode(record, self.name, n)
         self._writing = True
@@ -167,7 +167,7 @@ class AuditLog:
     async def durable(self, n: int) -> None:
         """Wait until record `n` is on disk. Raises: AuditError if it cannot be."""
         while self._durable <= n:
-            self._check()
+            self.check()
             assert n < self._tree.size, "only a record that was appended can become durable"
             if self._commit is None:
                 self._commit = asyncio.get_running_loop().create_task(self._sync())
@@ -176,7 +176,7 @@ class AuditLog:
 
     async def tick(self) -> None:
         """Sign a checkpoint if one is due, without holding up the event loop. Raises: AuditError."""
-        self._check()
+        self.check()
         waiting_us = self._clock_us() - self._unsigned_since_us
         few = len(self._leaves) < self._settings.checkpoint_records
         if not self._leaves or (few and waiting_us < self._settings.checkpoint_s * 1_000_000):
@@ -192,7 +192,7 @@ class AuditLog:
 
     def checkpoint(self) -> None:
         """Sign everything now; waits for the disk. Raises: AuditError."""
-        self._check()
+        self.check()
         self._sign(self._snapshot())
         self._durable = self._tree.size
 
@@ -304,7 +304,8 @@ class AuditLog:
         replace_whole(self.directory / FRONTIER, msgspec.json.encode(mark))
         self._signed = s.size
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises: AuditError if the log takes nothing any more."""
         if self._writing and not self._broken:
             # Such as a second Ctrl-C: nobody knows how much of the record is in the file.
             what = "writing a record was interrupted"
