@@ -9,7 +9,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Opaque, Path, ToolCall
 from interlock.protocols import AnswerEdit, CallDelta, Finish, Frame, FrameEdit, TextDelta
-from interlock.protocols.openai_chat import ADAPTER, LEGACY_CALL
+from interlock.protocols.openai_chat import ADAPTER
+from interlock.protocols.openai_chat.fields import LEGACY_CALL
 from tests.protocols.wire import DONE, answer, answered, call, choice, chunk, frames, piece
 
 NOTICE = "[interlock] Not permitted: pay."

@@ -10,7 +10,8 @@ from openai.types.chat import completion_create_params
 
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Opaque, Text, ToolCall, ToolDefinition
-from interlock.protocols.openai_chat import ADAPTER, PARAMETERS
+from interlock.protocols.openai_chat import ADAPTER
+from interlock.protocols.openai_chat.fields import PARAMETERS
 from tests.protocols.wire import asked, call, request
 
 REFUSED = [

@@ -1,0 +1,141 @@
+"""An answer as a stream of chunks."""
+
+from collections.abc import Iterator, Mapping
+
+from interlock.model.errors import ProtocolError
+from interlock.model.event import Opaque, Path, Text
+from interlock.protocols import (
+    CallDelta,
+    Delta,
+    Document,
+    Finish,
+    Frame,
+    TextDelta,
+)
+from interlock.protocols._json import (
+    decode,
+    is_empty,
+    list_,
+    object_,
+    opaque,
+    rest,
+    text_,
+    where,
+)
+from interlock.protocols._sse import Events
+from interlock.protocols.openai_chat.answer import choice_rest, envelope, usage_of
+from interlock.protocols.openai_chat.fields import (
+    CONTENT,
+    DELTA,
+    ENDS,
+    ENVELOPE,
+    LEGACY_CALL,
+    PLAIN,
+    TEXTS,
+    index_of,
+    kind_of,
+)
+
+
+class Reader:
+    """Chunks of a chat completion. Rules: `[DONE]` ends the stream and nothing may follow it."""
+
+    def __init__(self) -> None:
+        self._events = Events()
+        self._done = False
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completes."""
+        return [self._frame(*event) for event in self._events.feed(data)]
+
+    def end(self) -> None:
+        """The stream is over."""
+        self._events.end()
+
+    def _frame(self, raw: bytes, data: bytes | None, fields: Mapping[str, str]) -> Frame:
+        if self._done and (data is not None or fields):
+            raise ProtocolError("the stream goes on after its end mark", status=502)
+        aside = tuple(Opaque((name or "comment",), text) for name, text in fields.items() if text)
+        if data is None:
+            return Frame(raw, deltas=aside)
+        if data == b"[DONE]":
+            self._done = True
+            return Frame(raw, deltas=aside, done=True)
+        document = decode(data)
+        if document.get("error"):
+            return Frame(raw, document, (*aside, *rest(document, (), frozenset())), error=True)
+        plain = _plain(document)
+        deltas = (*aside, *(_chunk(document) if plain is None else plain))
+        usage = usage_of(document) if document.get("usage") else None
+        return Frame(raw, document, deltas, usage, text_(document.get("model", ""), ("model",)))
+
+
+def _plain(document: Document) -> tuple[Delta, ...] | None:
+    """The deltas of a chunk with one piece of content and nothing else, or None. Most chunks of a stream are such."""
+    choices = document.get("choices")
+    if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choice := choices[0], dict):
+        return None
+    delta = choice.get("delta")
+    if not isinstance(delta, dict) or delta.keys() != CONTENT or not isinstance(text := delta["content"], str):
+        return None
+    if not choice.keys() <= PLAIN or choice.get("index") != 0 or any(choice.get(key) for key in ENDS):
+        return None
+    if (
+        document.get("usage") is not None
+        or not document.keys() <= ENVELOPE
+        or sum(isinstance(value, dict | list) for value in document.values()) > 1
+    ):
+        return None
+    return (TextDelta(("content", 0), text),) if text else ()
+
+
+def _chunk(document: Document) -> Iterator[Delta]:
+    yield from envelope(document)
+    numbers = set()
+    for position, value in enumerate(list_(document.get("choices"), ("choices",))):
+        path: Path = ("choices", position)
+        choice = object_(value, path)
+        number = index_of(choice, path)
+        if number in numbers:
+            raise ProtocolError("a choice stands twice in one event", where=where(path), status=502)
+        numbers.add(number)
+        yield from _delta(object_(choice.get("delta") or {}, (*path, "delta")), (*path, "delta"), number)
+        for event in choice_rest(choice, path, "delta"):
+            if isinstance(event, Text):
+                yield TextDelta((str(event.path[-1]), number), event.text)
+            elif isinstance(event, Opaque):
+                yield event
+        if choice.get("finish_reason"):
+            yield Finish(number)
+
+
+def _delta(delta: Document, path: Path, number: int) -> Iterator[Delta]:
+    if delta.get("role", "assistant") not in ("assistant", None, ""):
+        raise ProtocolError("an answer's role is not assistant", where=where((*path, "role")), status=502)
+    for key in TEXTS:
+        if isinstance(text := delta.get(key), str) and text:
+            yield TextDelta((key, number), text)
+        elif not is_empty(text):
+            yield opaque((*path, key), text)
+    for index, value in enumerate(list_(delta.get("tool_calls") or [], (*path, "tool_calls"))):
+        at = (*path, "tool_calls", index)
+        call = object_(value, at)
+        yield from _call_delta(call, at, number, index_of(call, at))
+    if legacy := delta.get("function_call"):
+        yield from _call_delta({"function": legacy}, (*path, "function_call"), number, LEGACY_CALL)
+    yield from rest(delta, path, DELTA)
+
+
+def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator[Delta]:
+    kind = kind_of(call, path)
+    body = object_(call.get(kind) or {}, (*path, kind))
+    arguments = "input" if kind == "custom" else "arguments"
+    yield CallDelta(
+        choice,
+        index,
+        text_(call.get("id") or "", (*path, "id")),
+        text_(body.get("name") or "", (*path, kind, "name")),
+        text_(body.get(arguments) or "", (*path, kind, arguments)),
+    )
+    yield from rest(body, (*path, kind), {"name", arguments})
+    yield from rest(call, path, {"index", "id", "type", kind})
