@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from interlock.guard.rules import Rules
+from interlock.guard.sessions import mark, text_of
 from interlock.model.event import Channel, Event, Opaque, Path, Signal, Text, ToolDefinition
 from interlock.model.record import Noted, Origin, Step
 from interlock.protocols import encode, named
@@ -35,7 +36,9 @@ class Inspected:
 
 def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules) -> Inspected:
     """Inspect a request's events. Steps are made only for what the session has not seen before."""
-    place = rules.sessions.place(workload, events, request)
+    digests = [None if (text := text_of(event)) is None else rules.digest(text) for event in events]
+    marks = ["" if digest is None else mark(event, digest) for event, digest in zip(events, digests, strict=True)]
+    place = rules.sessions.place(workload, marks, request)
     offered = {event.name: event for event in events if isinstance(event, ToolDefinition)}
     conversation = Conversation()
     steps: list[Step] = []
@@ -48,7 +51,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         output = derive(tool, offered.get(tool), rules.tools).output if tool else Origin.UNTRUSTED
         origin = conversation.add(event, output)
         if isinstance(event, Text) and index >= place.known and origin is not None:
-            steps.append(_step(event, origin, tuple(signal for signal, _ in found), rules))
+            steps.append(_step(event, origin, tuple(signal for signal, _ in found), digests[index] or ""))
         elif isinstance(event, ToolDefinition) and found:
             signaled = noted(signal for signal, _ in found)
             steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=event.name[:LONGEST_NAME], signals=signaled))
@@ -84,11 +87,11 @@ def _scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
     return found
 
 
-def _step(event: Text, origin: Origin, found: tuple[Signal, ...], rules: Rules) -> Step:
+def _step(event: Text, origin: Origin, found: tuple[Signal, ...], digest: str) -> Step:
     return Step(
         kind=event.channel.value,
         size=len(event.text),
-        digest=rules.digest(event.text),
+        digest=digest,
         tool=event.tool[:LONGEST_NAME],
         call_id=event.call_id[:LONGEST_NAME],
         origin=origin,

@@ -31,20 +31,24 @@ class Sessions:
         self._seen: OrderedDict[bytes, str] = OrderedDict()
         self._kept = kept
 
-    def place(self, workload: str, events: Sequence[Event], request: str) -> Place:
-        """Where this request belongs; `request` is its unique id, from which a new session's id is made."""
+    def place(self, workload: str, marks: Sequence[str], request: str) -> Place:
+        """Where this request belongs, by the marks of its events; see `mark`.
+
+        `request` is its unique id, from which a new session's id is made.
+        """
         name = workload.encode("utf-8", "surrogatepass")
-        hashed = hashlib.blake2b(b"%d %s" % (len(name), name), digest_size=16)
+        hashed = hashlib.sha256(b"%d %s" % (len(name), name))
         session, known = "", 0
-        for index, event in enumerate(events):
-            said = _said(event)
-            if said is None:
+        beginning = hashed.digest()
+        for index, one in enumerate(marks):
+            if not one:
                 continue
-            hashed.update(said)
-            if (seen := self._seen.get(hashed.digest())) is not None:
+            hashed.update(one.encode("utf-8", "surrogatepass"))
+            beginning = hashed.digest()
+            if (seen := self._seen.get(beginning)) is not None:
                 session, known = seen, index + 1
-        session = session or f"s_{hashlib.blake2b(f'{workload} {request}'.encode(), digest_size=8).hexdigest()}"
-        self._remember(hashed.digest(), session)
+        session = session or f"s_{hashlib.sha256(f'{workload} {request}'.encode()).hexdigest()[:16]}"
+        self._remember(beginning, session)
         return Place(session, known)
 
     def _remember(self, beginning: bytes, session: str) -> None:
@@ -54,14 +58,16 @@ class Sessions:
             self._seen.popitem(last=False)
 
 
-def _said(event: Event) -> bytes | None:
-    """What an event adds to the conversation; lengths keep two events from being read as one."""
-    match event:
-        case Text(channel=channel, text=text, call_id=call_id) if channel is not Channel.PARAMETER:
-            parts = [channel.value, call_id, text]
-        case ToolCall(call_id=call_id, name=name, arguments=arguments):
-            parts = ["call", call_id, name, arguments]
-        case _:
-            return None
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return b"".join(b"%d %s" % (len(part), part) for part in encoded)
+def text_of(event: Event) -> str | None:
+    """The text that an event adds to the conversation; None if it adds none."""
+    if isinstance(event, Text) and event.channel is not Channel.PARAMETER:
+        return event.text
+    return event.arguments if isinstance(event, ToolCall) else None
+
+
+def mark(event: Event, digest: str) -> str:
+    """An event in short, with the hash of its text; lengths keep two from being read as one."""
+    if isinstance(event, ToolCall):
+        return f"call {len(event.call_id)} {event.call_id} {len(event.name)} {event.name} {digest};"
+    assert isinstance(event, Text)
+    return f"{event.channel.value} {len(event.call_id)} {event.call_id} {digest};"
