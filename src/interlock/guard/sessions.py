@@ -37,7 +37,7 @@ class Sessions:
         `request` is its unique id, from which a new session's id is made.
         """
         name = workload.encode("utf-8", "surrogatepass")
-        hashed = hashlib.sha256(b"%d %s" % (len(name), name))
+        hashed = hashlib.blake2b(b"%d %s" % (len(name), name), digest_size=16)
         session, known = "", 0
         beginning = hashed.digest()
         for index, one in enumerate(marks):
@@ -47,7 +47,7 @@ class Sessions:
             beginning = hashed.digest()
             if (seen := self._seen.get(beginning)) is not None:
                 session, known = seen, index + 1
-        session = session or f"s_{hashlib.sha256(f'{workload} {request}'.encode()).hexdigest()[:16]}"
+        session = session or f"s_{hashlib.blake2b(f'{workload} {request}'.encode(), digest_size=8).hexdigest()}"
         self._remember(beginning, session)
         return Place(session, known)
 
