@@ -42,8 +42,11 @@ def open_log(settings: Settings, clock_us: Callable[[], int]) -> AuditLog:
     return AuditLog.open(logs / name, name, key, settings.audit, clock_us)
 
 
-def refresh(settings: Settings, store: SqlStore) -> int:
-    """Add the new records of every audit log to the store's index; how many. Raises: AuditError, StoreError."""
+def refresh(settings: Settings, store: SqlStore, most: int | None = None) -> int:
+    """Add the new records of every audit log to the store's index, at most about `most`; how many.
+
+    Raises: AuditError, StoreError.
+    """
     logs = settings.data / "audit"
     folders = sorted(folder for folder in logs.iterdir() if is_log(folder)) if logs.is_dir() else []
     for folder in folders:
@@ -59,6 +62,8 @@ def refresh(settings: Settings, store: SqlStore) -> int:
         while batch := list[Stored](islice(records, _INDEX_BATCH)):
             store.index(batch)
             added += len(batch)
+            if most is not None and added >= most:
+                return added
     return added
 
 

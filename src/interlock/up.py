@@ -24,6 +24,7 @@ from interlock.model.errors import AuditError, StoreError
 from interlock.protocols import adapters
 from interlock.store import Store
 from interlock.store.segments import CHECKPOINT, is_log, verifier_of, verify
+from interlock.store.sql import SqlStore
 
 # How long a new or revoked key may take to be in force.
 KEYS_S = 0.5
@@ -32,6 +33,8 @@ BLIND_S = 30.0
 # Between two verifications of the whole log, for the console; and at least so many times as long as one takes.
 VERIFY_S = 10
 VERIFY_SHARE = 50
+# Records that are put into the index before one page: a second or two of work.
+PAGE_RECORDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 tasks.append(loop.create_task(watched.run()))
                 sources = Sources(
                     store=store,
-                    refresh=lambda: refresh(settings, store),
+                    refresh=lambda: _refresh(settings, store),
                     coverage=lambda: current_coverage(settings, store),
                     audit_status=lambda: watched.status,
                     now_us=now_us,
@@ -118,6 +121,12 @@ def _raise_file_limit() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(OSError, ValueError):  # some systems say more than they give; then it stays as it is
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _refresh(settings: Settings, store: SqlStore) -> None:
+    """Read on in the log before a page is made, but not so much that nobody would wait for the page."""
+    if refresh(settings, store, PAGE_RECORDS) >= PAGE_RECORDS:
+        raise StoreError("the log holds more new records than one page waits for", hint="reload the page to read on")
 
 
 def _settle() -> None:
