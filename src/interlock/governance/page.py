@@ -21,7 +21,7 @@ main{max-width:1080px;margin:0 auto;padding:32px 24px 64px}h1{font-size:21px;lin
 h2{font-size:15px;margin:0}p{margin:0}.lead{color:var(--ink-2);margin-bottom:20px;overflow-wrap:anywhere}
 section{background:var(--surface);border:1px solid var(--line);border-radius:10px;margin:0 0 20px;overflow:hidden}
 section>header{padding:12px 16px;border-bottom:1px solid var(--line)}.aside{color:var(--ink-3);font-size:12.5px}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:8px 16px;
+table{border-collapse:collapse;width:100%;table-layout:fixed}th,td{text-align:left;vertical-align:top;padding:8px 16px;
 border-top:1px solid var(--line);overflow-wrap:anywhere}th{font-weight:560;color:var(--ink-3);font-size:12.5px;
 background:var(--sunk);border-top:0}code{font:400 12.5px/1.5 var(--mono)}
 .finding{padding:12px 16px;border-top:1px solid var(--line)}.finding:first-of-type{border-top:0}
