@@ -11,7 +11,7 @@ from interlock.model.record import Step, Verdict
 from interlock.policy import CallTool, PassOpaque, ReleaseText
 from interlock.protocols import decode, texts
 from interlock.provenance import judge
-from interlock.provenance.labels import HARMLESS
+from interlock.provenance.labels import HARMLESS, property_names
 
 LEAK = "An argument holds what a detector took for a secret."
 
@@ -37,7 +37,9 @@ class AnswerJudge:
         """Whether this tool call may reach the workload."""
         labels = self._request.labels(event.name, self._rules)
         arguments = _object(event.arguments)
-        judged = judge(arguments, labels, self._request.conversation)
+        definition = self._request.offered.get(event.name)
+        fields = property_names(definition.schema) if definition else frozenset()
+        judged = judge(arguments, labels, self._request.conversation, fields)
         found = self._scan_arguments(event, arguments)
         decision = self._rules.policies.decide(
             CallTool(

@@ -7,11 +7,11 @@ and numbers that are not named like a recipient, and every argument of a tool th
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from interlock.model.record import Argument, Origin
-from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, ToolLabels
+from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, TO_PEOPLE, ToolLabels
 from interlock.provenance.values import Conversation, shown
 
 # What is an address whatever its argument is called: mail, web or other URL, IBAN, phone number, wallet.
@@ -19,6 +19,9 @@ _ADDRESS = re.compile(
     r"[^\s@]+(?:@[^\s@]+)+|\w[\w+.-]*://\S+|(?:www\.)\S+|[A-Z]{2}\d{2}(?:[ ]?[0-9A-Z]{2,4}){3,8}|\+\d[\d\s()/-]{6,}"
     r"|0x[0-9a-fA-F]{40}|(?:[13]|bc1)[a-zA-HJ-NP-Z0-9]{25,60}"
 )
+_PLACE = re.compile(r"\w[\w+.-]*://|\bwww\.", re.IGNORECASE)
+# A mail address, bare or behind a person's name.
+_MAIL = re.compile(r"(?P<bare>[^\s@<>,;]+@[^\s@<>,;]+)|[\w .'\"()-]*<(?P<named>[^\s@<>,;]+@[^\s@<>,;]+)>")
 # A call with more sensitive values than this is not understood.
 MOST_VALUES = 500
 # Deeper than any real argument; arguments hold JSON as text, so it is nested deeper than the wire allows.
@@ -40,11 +43,19 @@ class Judged:
     understood: bool
 
 
-def judge(arguments: object, labels: ToolLabels, conversation: Conversation) -> Judged:
-    """Where the sensitive arguments of a call came from. `arguments` is the decoded JSON, None if it is none."""
+def judge(
+    arguments: object, labels: ToolLabels, conversation: Conversation, fields: frozenset[str] = frozenset()
+) -> Judged:
+    """Where the sensitive arguments of a call came from. `arguments` is the decoded JSON, None if it is none.
+
+    `fields` are the names that the tool's schema knows: a key that it does not know can say as much as a value.
+    """
+    if labels.sink == "read" and _names_place(arguments):
+        # Whoever is to read an address contacts it.
+        labels = replace(labels, sink="fetch")
     if labels.sink in HARMLESS:
         return Judged(labels.sink, frozenset(), (), isinstance(arguments, dict))
-    values = _values(arguments, labels) if isinstance(arguments, dict) else None
+    values = _values(arguments, labels, fields) if isinstance(arguments, dict) else None
     if values is None:
         return Judged(labels.sink, frozenset({Origin.MODEL}), (), understood=False)
     found = []
@@ -59,25 +70,27 @@ def judge(arguments: object, labels: ToolLabels, conversation: Conversation) -> 
     return Judged(labels.sink, frozenset(best), tuple(found), understood=True)
 
 
-def _values(arguments: object, labels: ToolLabels) -> list[tuple[str, str]] | None:
+def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> list[tuple[str, str]] | None:
     """(dotted name, value) of every sensitive value, or None if there are too many to look at."""
-    found = _sensitive(arguments, labels, every=False)
+    found = _sensitive(arguments, labels, fields, every=False)
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
-        found = _sensitive(arguments, labels, every=True)
+        found = _sensitive(arguments, labels, fields, every=True)
     return found if len(found) <= MOST_VALUES else None
 
 
-def _sensitive(arguments: object, labels: ToolLabels, *, every: bool) -> list[tuple[str, str]]:
-    leaves = _leaves(arguments, "", inherited=every, labels=labels)
-    return list(islice(((name, part) for name, value in leaves for part in _parts(value)), MOST_VALUES + 1))
+def _sensitive(arguments: object, labels: ToolLabels, fields: frozenset[str], *, every: bool) -> list[tuple[str, str]]:
+    leaves = _leaves(arguments, "", inherited=every, labels=labels, fields=fields)
+    parts = _parts if labels.sink in TO_PEOPLE else _as_it_is
+    return list(islice(((name, part) for name, value in leaves for part in parts(value)), MOST_VALUES + 1))
 
 
 def _leaves(
-    value: object, name: str, *, inherited: bool, labels: ToolLabels, depth: int = 0
+    value: object, name: str, *, inherited: bool, labels: ToolLabels, fields: frozenset[str], depth: int = 0
 ) -> Iterator[tuple[str, str]]:
     """(dotted name, text) of each sensitive leaf: named so, inside one named so, or an address by its form."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") and depth <= MAX_DEPTH:
-        inside = list(_leaves(_from_json(value), name, inherited=inherited, labels=labels, depth=depth + 1))
+        deeper = _leaves(_from_json(value), name, inherited=inherited, labels=labels, fields=fields, depth=depth + 1)
+        inside = list(deeper)
         if inside:
             yield from inside
             return
@@ -89,12 +102,12 @@ def _leaves(
         for key, inner in value.items():
             dotted = ".".join(filter(None, (name, key if _NAME.fullmatch(key) else "?")))
             sensitive = inherited or labels.is_sensitive(key)
-            yield from _leaves(inner, dotted, inherited=sensitive, labels=labels, depth=depth + 1)
-            if _is_address(key):
+            yield from _leaves(inner, dotted, inherited=sensitive, labels=labels, fields=fields, depth=depth + 1)
+            if _is_address(key) or (inherited and name and labels.sink in DECIDED_BY_ARGUMENTS and key not in fields):
                 yield f"{dotted} (name)", key
     elif isinstance(value, list):
         for inner in value:
-            yield from _leaves(inner, name, inherited=inherited, labels=labels, depth=depth + 1)
+            yield from _leaves(inner, name, inherited=inherited, labels=labels, fields=fields, depth=depth + 1)
     else:
         text = str(value)
         if text.strip() and (inherited or _is_address(text)):
@@ -117,6 +130,22 @@ def _all_values(pairs: list[tuple[str, object]]) -> dict[str, list[object]]:
     return out
 
 
+def _names_place(arguments: object) -> bool:
+    """Whether a web address, or one of another scheme, stands anywhere in the arguments."""
+    left, depth = [arguments], 0
+    while left and depth <= MAX_DEPTH:
+        if any(isinstance(value, str) and _PLACE.search(value) for value in left):
+            return True
+        inner = [value for value in left if isinstance(value, dict | list)]
+        left = [deeper for value in inner for deeper in (value.values() if isinstance(value, dict) else value)]
+        depth += 1
+    return bool(left)
+
+
+def _as_it_is(text: str) -> Iterator[str]:
+    yield text.strip()
+
+
 def _is_address(text: str) -> bool:
     """Whether a text is nothing but addresses."""
     parts = list(_parts(text))
@@ -124,9 +153,14 @@ def _is_address(text: str) -> bool:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The single recipients in a text that lists several: `a@x.org, Bob <b@x.org>`. Every part must be known."""
-    for part in re.split(r"[,;\n]", text) if "@" in text else [text]:
-        named = re.fullmatch(r"\s*[^<>@]*<([^<>]+)>\s*", part)
-        wanted = named[1] if named else part
-        if wanted.strip():
-            yield wanted.strip()
+    """The single recipients in a list of mail addresses, `a@x.org, Bob <b@x.org>`; any other text as it is.
+
+    Every part must be known. A name beside an address is let go only if it is plain words.
+    """
+    pieces = [piece.strip() for piece in re.split(r"[,;\n]", text)] if "@" in text else []
+    mails = [_MAIL.fullmatch(piece) for piece in pieces if piece]
+    found = [mail["named"] or mail["bare"] for mail in mails if mail]
+    if mails and len(found) == len(mails):
+        yield from found
+    elif text.strip():
+        yield text.strip()

@@ -21,6 +21,9 @@ WHOLLY_SENSITIVE = frozenset({"execute", "delete", "credential", "admin", UNKNOW
 # They do harm to whatever they are told to; a call of one that tells nothing is not harmless.
 DECIDED_BY_ARGUMENTS = WHOLLY_SENSITIVE | {"money"}
 
+# They reach people, so that their recipients are lists of addresses, with names.
+TO_PEOPLE = frozenset({"send", "publish", "write"})
+
 _READ = frozenset(
     "analyse analyze calculate check compare compute convert count describe details estimate exists explain find get "
     "has history info inspect is list load logs lookup peek preview query read recommend research retrieve search "
@@ -75,6 +78,8 @@ _CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
 )
 _NOUNS_OF_READS = frozenset({"sql", "shell", "command", "cypher", "script"})
 _CODE = frozenset({"sql", "code", "command", "cypher", "script", "statement"})
+# A query of one of these is a program in its language.
+_STORES = frozenset("database db mysql postgres sqlite warehouse".split())
 _PLACES = frozenset({"url", "urls", "uri", "href", "link"})
 _WEB = frozenset("content html http page resource site web webpage website".split())
 # To write one of these is to change who may do what.
@@ -82,10 +87,10 @@ _NOUNS_OF_POWER = frozenset("admin domain filter firewall group permission right
 _RECIPIENT = frozenset(
     "account addr address assignee attendee audience bcc beneficiary bic bucket callback cc channel chat client "
     "collaborator contact counterparty creditor customer dest destination domain email endpoint group guest host "
-    "hostname href iban invitee link location mailbox member merchant namespace number org organisation organization "
-    "origin owner participant payee payer people person phone project receiver recipient remote repo repository "
-    "requester reviewer room routing server subscriber supplier swift target team tenant to uri url user username "
-    "vendor wallet webhook who whom workspace".split()
+    "hostname href iban invitee ip jid link location login mailbox mailto member merchant msisdn namespace number "
+    "org organisation organization origin owner participant payee payer people person phone project receiver "
+    "recip recipient remote repo repository requester reviewer room routing sendto server subscriber supplier "
+    "swift target team tenant to upi uri url user username vendor wallet webhook who whom workspace".split()
 )
 # What stands behind the name of a recipient where both are written together: `userid`, `emailaddress`.
 _BEHIND = _RECIPIENT | {"id", "ids", "list", "name", "names"}
@@ -162,14 +167,17 @@ def _part_sink(name: list[str], properties: frozenset[str]) -> str:
     if verb in _READ or (verb == "fetch" and _fetches_a_record(name, properties)):
         if any(_class(word) == "credential" for word in name):
             return "credential"
-        if _NOUNS_OF_READS.intersection(name) or _CODE & properties:
+        said = {word for argument in properties for word in words(argument)}
+        if _NOUNS_OF_READS.intersection(name) or _CODE & said or ("query" in said | {*name} and _STORES & {*name}):
             return "execute"
         # A read that names its place by address contacts that place.
-        return "fetch" if _PLACES & properties else "read"
+        return "fetch" if _PLACES & said else "read"
     found = [_class(word) for word in name if _class(word)]
     if not found:
         return UNKNOWN
     worst = min(found, key=_WORST_FIRST.index)
+    if worst == "write" and "query" in name:
+        return "execute"
     powerful = any(word.removesuffix("s") in _NOUNS_OF_POWER for word in name)
     return "admin" if worst == "write" and powerful else worst
 
@@ -187,5 +195,20 @@ def _class(word: str) -> str:
 
 
 def _properties(definition: ToolDefinition | None) -> frozenset[str]:
-    properties = definition.schema.get("properties") if definition else None
-    return frozenset(properties) if isinstance(properties, dict) else frozenset()
+    """The names of a tool's arguments, nested ones too."""
+    return property_names(definition.schema) if definition else frozenset()
+
+
+def property_names(schema: Mapping[str, object]) -> frozenset[str]:
+    """Every name that a JSON schema gives to a property, however deep."""
+    names: set[str] = set()
+    left: list[object] = [schema]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            properties = value.get("properties")
+            names.update(properties if isinstance(properties, dict) else ())
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+    return frozenset(names)

@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from interlock.model.event import Channel, Event, Opaque, Text
+from interlock.model.event import Channel, Event, Opaque, Text, ToolCall
 from interlock.model.record import Origin
 
 # Account and phone numbers are regrouped by whoever writes them down; IBANs have at most 34 characters.
@@ -27,6 +27,9 @@ _WEB = re.compile(r"https?://([^/\s]+(?:/.*)?)", re.IGNORECASE)
 # A text in which a value stands this often without ever standing alone is not searched any further; nor is one in
 # which so many characters were compared.
 MOST_TRIES = 1_000
+# Characters that the searches for one answer may pass over; a value that is looked for after that counts as untrusted.
+MOST_SEARCHED = 100_000_000
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 MOST_COMPARED = 20_000_000
 
 
@@ -38,6 +41,7 @@ class _Held:
     folded: str
     origin: Origin
     tool: str
+    asked: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +57,23 @@ class Conversation:
 
     Rules: a text's origin comes from its channel, and for a tool result from the tool's label; what the model
     itself said is no source; a setting of the request (PARAMETER) is none either; a part of a message that nobody
-    understands counts as untrusted text. It does NOT judge.
+    understands counts as untrusted text; an internal tool that gives back what it was asked has not said it. It does
+    NOT judge.
     """
 
     def __init__(self) -> None:
-        self._said: list[tuple[str, Origin, str]] = []
+        self._said: list[tuple[str, Origin, str, str]] = []
+        self._asked: dict[str, str] = {}
+        self._searched = 0
         self._held: list[_Held] = []
         self.tainted = False
 
     def add(self, event: Event, output: Origin) -> Origin | None:
         """Take a text in; its origin, or None if it is no source. `output` is the label of its tool's results."""
         match event:
+            case ToolCall():
+                self._asked[event.call_id] = self._asked.get(event.call_id, "") + " " + event.arguments
+                return None
             case Text():
                 origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
                 tool = event.tool
@@ -73,7 +83,8 @@ class Conversation:
                 return None
         if origin is None:
             return None
-        self._said.append((event.text, origin, tool))
+        asked = self._asked.get(event.call_id, "") if isinstance(event, Text) and origin is Origin.INTERNAL else ""
+        self._said.append((event.text, origin, tool, asked))
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
@@ -83,6 +94,9 @@ class Conversation:
         self._held += [_hold(*said) for said in self._said]
         self._said.clear()
         # Not normalised: a value written in look-alike forms of the letters is another value.
+        self._searched += sum(len(held.folded) for held in self._held)
+        if self._searched > MOST_SEARCHED:
+            return Seen((Origin.UNTRUSTED,), ())
         exact = _one_spaced(value)
         if web := _WEB.fullmatch(exact):
             exact = web[1].removesuffix("/")
@@ -91,8 +105,11 @@ class Conversation:
         hits = [
             held
             for held in self._held
-            if (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
-            or (number and any(_is_whole_number(held.folded, *match.span()) for match in number.finditer(held.folded)))
+            if (
+                (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
+                or (number and any(_is_whole_number(held.folded, *m.span()) for m in number.finditer(held.folded)))
+            )
+            and not (held.asked and _echoes(folded, held.asked))
         ]
         if not hits:
             return Seen((Origin.MODEL,), ())
@@ -108,9 +125,21 @@ _ORIGINS = {
 }
 
 
-def _hold(text: str, origin: Origin, tool: str) -> _Held:
+def _hold(text: str, origin: Origin, tool: str, asked: str) -> _Held:
     exact = _one_spaced(text if text.isascii() else unicodedata.normalize("NFKC", text))
-    return _Held(exact, exact.lower(), origin, tool)
+    return _Held(exact, exact.lower(), origin, tool, _bare(asked))
+
+
+def _echoes(value: str, asked: str) -> bool:
+    """Whether a value was in what a tool was asked, however it was written there."""
+    bare = _bare(value)
+    return not bare or bare in asked
+
+
+def _bare(text: str) -> str:
+    """Letters and digits only, with JSON's escapes resolved: a form in which no spelling hides a value."""
+    plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", plain).lower()))
 
 
 def _one_spaced(text: str) -> str:

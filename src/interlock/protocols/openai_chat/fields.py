@@ -62,7 +62,8 @@ def message_fields(
     call_id, tool = "", ""
     if role == "tool":
         call_id = text_(message.get("tool_call_id", ""), (*path, "tool_call_id"))
-        tool = called.get(call_id, "")
+        # Some servers use an id again; one that is called twice before its result came stands for no tool.
+        tool = called.pop(call_id, "")
     elif role == "function":
         tool = text_(message.get("name", ""), (*path, "name"))
     for key, value in message.items():
@@ -79,7 +80,8 @@ def message_fields(
             yield from _annotations(value, at, channel)
         elif key == "tool_calls" and role == "assistant":
             events = [event for n, call in enumerate(list_(value, at)) for event in call_events(call, (*at, n))]
-            called |= _names_by_id(events)
+            for call_id, name in _names_by_id(events).items():
+                called[call_id] = name if called.get(call_id, name) == name else ""
             yield from events
         elif key == "function_call" and role == "assistant":
             yield from function_events(value, at, "")
