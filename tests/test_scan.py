@@ -72,6 +72,36 @@ def test_moved_lines_keep_a_finding_and_its_asset(tmp_path: Path) -> None:
     assert before.findings[0].site.line + 2 == after.findings[0].site.line
 
 
+def test_a_finding_names_the_place_that_is_at_fault(tmp_path: Path) -> None:
+    def config(package: str) -> str:
+        return json.dumps({"mcpServers": {"files": {"command": "npx", "args": [package]}}})
+
+    code = 'from openai import OpenAI\na = OpenAI(base_url="https://a.example/v1")\n'
+    code += 'b = OpenAI(base_url="http://b.example/v1")\nc = OpenAI(base_url="http://c.example/v1")\n'
+    files: dict[str, str | bytes] = {
+        "a/.mcp.json": config("files-mcp@1.2.3"),
+        "b/.mcp.json": config("files-mcp"),
+        "c/bot.py": code,
+    }
+    found = scan([tree(tmp_path, files)], at=AT).findings
+    assert [(f.check, f.site.path, f.site.line) for f in found] == [
+        ("mcp-server-without-pin", "b/.mcp.json", 1),
+        ("endpoint-without-tls", "c/bot.py", 3),
+        ("endpoint-without-tls", "c/bot.py", 4),
+    ]
+    assert "http://b.example" in found[1].message
+    assert len({f.id for f in found}) == 3
+
+
+def test_equal_faults_in_a_file_are_each_found_and_keep_their_ids(tmp_path: Path) -> None:
+    code = 'from openai import OpenAI\na = OpenAI(base_url="http://a.example/v1")\nb = OpenAI(base_url="http://a.example/v1")\n'
+    before = scan([tree(tmp_path, {"a.py": code})], at=AT).findings
+    after = scan([tree(tmp_path, {"a.py": "\n" + code})], at=AT).findings
+    assert [f.site.line for f in before] == [2, 3]
+    assert [f.id for f in before] == [f.id for f in after]
+    assert len({f.id for f in before}) == 2
+
+
 def test_what_is_declared_wins(tmp_path: Path) -> None:
     root = tree(tmp_path, {"bots/one/a.py": AGENT, "CODEOWNERS": "* @all\n"})
     result = scan([root], at=AT, manifests={"billing": Manifest(owner="team-b", path="bots/one")})

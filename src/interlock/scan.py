@@ -2,17 +2,18 @@
 
 import hashlib
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from interlock import knowledge
-from interlock.checks import Check, checks
+from interlock.checks import Check, Judgement, checks
 from interlock.governance import owners, workloads
 from interlock.governance.settings import Manifest
 from interlock.inventory import Inventory
 from interlock.knowledge import redact
-from interlock.model.asset import Asset, Finding, NotScanned, Observation, Scan, Status, Workload
+from interlock.model.asset import Asset, Finding, NotScanned, Observation, Scan, Site, Status, Workload
 from interlock.model.meta import Severity
 from interlock.sources import FileSource, file_sources
 from interlock.sources._files import MAX_FILE_BYTES, Tree, common_root, contents, marked, walk, why
@@ -145,27 +146,38 @@ def _code_owners(found: Tree) -> owners.Owners:
 
 def _judge(inventory: Inventory, judges: Iterable[Check], around: tuple[Workload, ...]) -> list[Finding]:
     """What did not pass, gravest first."""
-    found = []
+    found: list[Finding] = []
     for check in judges:
         for asset in inventory.of(*check.kinds):
-            judgement = check.judge(asset, inventory)
-            if judgement.status is not Status.PASS:
-                found.append(_finding(check, asset, judgement.status, judgement.message, around))
+            found += _findings(check, asset, inventory, around)
     return sorted(found, key=lambda f: (f.status is not Status.FAIL, -f.severity.rank, f.check, f.site, f.id))
 
 
-def _finding(check: Check, asset: Asset, status: Status, message: str, around: tuple[Workload, ...]) -> Finding:
-    workload = workloads.workload_at(asset.sites[0].path, around)
+def _findings(check: Check, asset: Asset, inventory: Inventory, around: tuple[Workload, ...]) -> Iterator[Finding]:
+    """One for each place where it did not pass. Equal ones in a file are told apart by their order, not their lines."""
+    judged = ((seen.sites[0], check.judge(seen, inventory)) for seen in inventory.sightings(asset.id))
+    number: Counter[str] = Counter()
+    for site, judgement in dict.fromkeys(judged):
+        if judgement.status is not Status.PASS:
+            same = "\0".join((check.meta.id, asset.id, site.path, judgement.status.value, judgement.message))
+            yield _finding(check, asset, site, judgement, f"{same}\0{number[same]}", around)
+            number[same] += 1
+
+
+def _finding(
+    check: Check, asset: Asset, site: Site, judgement: Judgement, fingerprint: str, around: tuple[Workload, ...]
+) -> Finding:
+    workload = workloads.workload_at(site.path, around)
     return Finding(
-        id=hashlib.sha256(f"{check.meta.id}\0{asset.id}".encode()).hexdigest()[:16],
+        id=hashlib.sha256(fingerprint.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         check=check.meta.id,
-        status=status,
+        status=judgement.status,
         severity=check.meta.severity or Severity.LOW,
-        confidence=check.meta.confidence,
+        confidence=judgement.confidence or check.meta.confidence,
         title=check.meta.title,
-        message=message,
+        message=judgement.message,
         fix=check.meta.fix,
         asset=asset.id,
-        site=asset.sites[0],
+        site=site,
         workload=workload.id if workload else None,
     )

@@ -70,11 +70,15 @@ def test_weak_evidence_makes_no_asset() -> None:
     assert len(Inventory.build([imported], frozenset(Evidence)).assets) == 1
 
 
-def test_facts_are_merged_and_a_fault_at_one_site_stays_a_fault() -> None:
+def test_facts_are_merged_and_each_sighting_keeps_its_own() -> None:
     first = seen(AssetKind.MCP_SERVER, "db", "a.json", 1, package="npm:db", unpinned=False, command="npx")
     second = seen(AssetKind.MCP_SERVER, "db", "b.json", 1, package="npm:db", unpinned=True, command="bunx")
-    (asset,) = Inventory.build([first, second]).assets
-    assert asset.facts == {"command": "bunx | npx", "package": "npm:db", "unpinned": True}
+    inventory = Inventory.build([second, first])
+    (asset,) = inventory.assets
+    assert asset.facts == {"command": "bunx | npx", "package": "npm:db", "unpinned": "False | True"}
+    shown = [(seen.id, seen.sites, seen.facts["unpinned"]) for seen in inventory.sightings(asset.id)]
+    assert shown == [(asset.id, (Site("a.json", 1),), False), (asset.id, (Site("b.json", 1),), True)]
+    assert inventory.sightings("tool:none") == ()
 
 
 def test_a_literal_credential_is_not_the_variable_of_that_name() -> None:

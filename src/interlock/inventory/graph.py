@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from interlock.inventory.identity import identity, shown_name
@@ -17,14 +17,16 @@ class Inventory:
     """What exists, each thing once. `assets` are in the order of their ids, `relations` in their own.
 
     Rules: the same observations in any order give the same inventory. An observation whose evidence is
-    weaker than declared or used makes no asset and adds no site. Facts of one asset are merged: a bool is
-    true if any sighting says so (so a source names it for what is remarkable), other values that differ are
-    joined with ` | `. A link whose target is not an asset, or could be several, makes no relation.
+    weaker than declared or used makes no asset and adds no site. Facts of one asset are merged: values that
+    differ are joined with ` | `, so that neither of two answers is lost. What is to be judged is judged sighting
+    by sighting (`sightings`), never by merged facts. A link whose target is not an asset, or could be several,
+    makes no relation.
     """
 
     assets: tuple[Asset, ...]
     relations: tuple[Relation, ...]
     _by_id: Mapping[str, Asset] = field(repr=False, compare=False)
+    _seen: Mapping[str, tuple[Asset, ...]] = field(repr=False, compare=False)
 
     @classmethod
     def build(cls, observations: Iterable[Observation], evidence: frozenset[Evidence] = ASSET_EVIDENCE) -> "Inventory":
@@ -37,11 +39,16 @@ class Inventory:
             group.sort(key=_order)
         assets = tuple(_merge(id_, groups[id_]) for id_ in sorted(groups))
         by_id = MappingProxyType({asset.id: asset for asset in assets})
-        return cls(assets, _relations(groups, assets), by_id)
+        seen = MappingProxyType({asset.id: _sightings(asset, groups[asset.id]) for asset in assets})
+        return cls(assets, _relations(groups, assets), by_id, seen)
 
     def get(self, asset_id: str) -> Asset | None:
         """The asset of this id, or None."""
         return self._by_id.get(asset_id)
+
+    def sightings(self, asset_id: str) -> tuple[Asset, ...]:
+        """The asset as each sighting shows it, in order: one site, and the facts that were seen there."""
+        return self._seen.get(asset_id, ())
 
     def of(self, *kinds: AssetKind) -> tuple[Asset, ...]:
         """All assets of these kinds."""
@@ -90,6 +97,11 @@ def _merge(id_: str, group: list[Observation]) -> Asset:
     )
 
 
+def _sightings(asset: Asset, group: list[Observation]) -> tuple[Asset, ...]:
+    group = sorted(group, key=lambda observation: observation.site)
+    return tuple(replace(asset, sites=(o.site,), facts=MappingProxyType(_merged_facts([o]))) for o in group)
+
+
 def _merged_facts(group: list[Observation]) -> dict[str, Fact]:
     seen: dict[str, list[Fact]] = defaultdict(list)
     for observation in group:
@@ -100,8 +112,6 @@ def _merged_facts(group: list[Observation]) -> dict[str, Fact]:
 
 
 def _one_fact(values: list[Fact]) -> Fact:
-    if all(isinstance(value, bool) for value in values):
-        return any(values)
     return values[0] if len(values) == 1 else " | ".join(sorted(map(str, values)))
 
 
