@@ -95,7 +95,7 @@ def now_us() -> int:
 
 
 def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
-    """Posture and runtime side by side, from the last scan and the index of the log (see `refresh`)."""
+    """Posture and runtime side by side, from the newest scans and the index of the log (see `refresh`)."""
     now = now_us()
     seen = [Seen(u.workload, u.first_us, u.last_us, u.requests, u.blocked) for u in store.usage()]
     valid = (
@@ -103,7 +103,7 @@ def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
         for k in store.keys()  # noqa: SIM118 - no dict
         if k.revoked_us is None and (k.expires_us is None or k.expires_us > now)
     )
-    return coverage(store.last_scan(), seen, settings.workloads, frozenset(key.workload for key in valid))
+    return coverage(store.scans(), seen, settings.workloads, frozenset(key.workload for key in valid))
 
 
 def _cedar(settings: Settings, name: str) -> Source:

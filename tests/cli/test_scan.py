@@ -1,4 +1,4 @@
-"""What `interlock scan` and `interlock coverage` show and answer."""
+"""What `interlock scan` shows and answers."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,7 @@ from pathlib import Path
 import pytest
 
 from interlock.cli import main
-from interlock.cli.coverage import document, show
-from interlock.governance.coverage import Seen, coverage
 from interlock.governance.document import ScanDocument
-from interlock.model.asset import Workload
-from tests.governance.scans import finding, scan
 
 CONFIG = '{"mcpServers": {"files": {"command": "npx", "args": ["files-mcp"]}}}'
 
@@ -72,44 +68,7 @@ def test_what_cannot_be_done_is_said(repo: Path, tmp_path: Path, capsys: pytest.
     assert "cannot write the report" in err
 
 
-def test_coverage_follows_the_scan(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = ["--data", str(tmp_path / "data")]
-    assert main(["coverage", *data, "--fail-on-gap"]) == 1
-    assert "Nothing is known yet" in capsys.readouterr().out
-    main(["scan", str(repo), *data])
-    capsys.readouterr()
-    assert main(["coverage", *data]) == 0
-    out = capsys.readouterr().out
-    assert "not enforced 1" in out
-    assert all(len(line) <= 80 for line in out.splitlines())
-    assert main(["coverage", *data, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["gaps"]["not_enforced"] == ["repo"]
-
-
 def test_no_save_keeps_nothing(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["scan", str(repo), "--data", str(tmp_path / "data"), "--no-save"])
     assert not (tmp_path / "data").exists()
     assert capsys.readouterr().out
-
-
-def test_the_matrix_at_80_columns() -> None:
-    import io
-
-    from rich.console import Console
-
-    posture = scan(finding("billing-and-refunds-agent"), workloads=(Workload("billing-and-refunds-agent", ".", ()),))
-    seen = [Seen("billing-and-refunds-agent", 1, 2, 12_345, 3), Seen("[bold]ghost", 1, 1, 1, 0)]
-    result = coverage(posture, seen, {}, frozenset())
-    out = io.StringIO()
-    show(Console(file=out, width=80, highlight=False), result)
-    text = out.getvalue()
-    assert "shadow 1" in text
-    assert "[bold]ghost" in text
-    assert "12,345" in text
-    assert all(len(line) <= 80 for line in text.splitlines())
-    assert document(result)["gaps"] == {
-        "shadow": ["[bold]ghost"], "not_enforced": [], "no_owner": ["[bold]ghost", "billing-and-refunds-agent"],
-        "no_scope": ["[bold]ghost", "billing-and-refunds-agent"],
-    }  # fmt: skip
-    show(Console(file=out, width=80), coverage(None, seen, {}, frozenset()))
-    assert "Nothing was scanned" in out.getvalue()

@@ -37,6 +37,10 @@ class MemoryStore:
         self._ready()
         return self.scan
 
+    def scans(self) -> tuple[Scan, ...]:
+        last = self.last_scan()
+        return (last,) if last else ()
+
     def add_key(self, key: Key) -> None:
         self._ready()
         self.held.insert(0, key)
@@ -247,7 +251,7 @@ def quiet(session: str, at_us: int = NOW, workload: str = "support-copilot") -> 
 YES, PARTIAL, NO, UNKNOWN = Mark.YES, Mark.PARTIAL, Mark.NO, Mark.UNKNOWN
 WORDS = {
     YES: ("finance", "models and tools", "41 requests", "in the log", "no findings"),
-    PARTIAL: ("one of two", "a key, no limits", "a key, no traffic", "gaps", "2 minor"),
+    PARTIAL: ("one of two", "a key, no limits", "a key, no traffic", "gaps", "2 not judged"),
     NO: ("nobody", "no limits", "no traffic", "nothing logged", "2 high"),
     UNKNOWN: ("not scanned",) * 5,
 }
@@ -266,6 +270,8 @@ def covered(*rows: Row, scanned: bool = True) -> Coverage:
         shadow=tuple(r.workload for r in rows if scanned and not r.discovered and r.enforced.mark is YES),
         no_owner=tuple(r.workload for r in rows if r.owner.mark is NO),
         no_scope=tuple(r.workload for r in rows if r.scope.mark is not YES),
+        not_clean=tuple(r.workload for r in rows if r.clean.mark is NO),
+        unassigned=(),
         scanned=scanned,
     )
 

@@ -19,6 +19,7 @@ from tests.console.fakes import (
     MemoryStore,
     covered,
     exchange,
+    five,
     hijacked,
     of,
     quiet,
@@ -27,6 +28,7 @@ from tests.console.fakes import (
     telling,
 )
 from tests.console.reader import Reader, read
+from tests.governance.scans import finding
 
 
 def failing(error: Exception) -> Callable[[], Any]:
@@ -53,6 +55,7 @@ def test_the_overview_answers_in_its_heading() -> None:
         ("shadow", {"ci-release-notes"}),
         ("no-owner", {"hr-screening", "ci-release-notes"}),
         ("no-scope", {"support-copilot", "hr-screening", "ci-release-notes"}),
+        ("not-clean", {"hr-screening"}),
     ],
 )
 def test_a_gap_shows_its_workloads(gap: str, names: set[str]) -> None:
@@ -60,6 +63,11 @@ def test_a_gap_shows_its_workloads(gap: str, names: set[str]) -> None:
     table = page.partition("<tbody>")[2].partition("</tbody>")[0]
     every = ("invoice-agent", "kb-search", "hr-screening", "ci-release-notes", "support-copilot")
     assert {name for name in every if f"<bdi>{name}</bdi>" in table} == names
+
+
+def test_findings_of_no_workload_are_counted_beside_the_gap() -> None:
+    shown = replace(five(), unassigned=(finding("bot"), finding("bot")))
+    assert "Not clean1A high finding is open, 2 more in no workload" in read(sources(shown=shown), "/").text
 
 
 def test_a_gap_without_workloads_names_the_filter_to_drop() -> None:
@@ -83,7 +91,7 @@ def test_without_a_scan_only_what_is_known_is_counted() -> None:
     given = sources(shown=covered(row("keyed", (UNKNOWN, NO, YES, YES, UNKNOWN), discovered=False), scanned=False))
     page = read(given, "/")
     assert page.headings[0] == "How many workloads are interlocked is not known: nothing was scanned yet"
-    assert page.text.count("not knownNeeds a scan") == 4
+    assert page.text.count("not knownNeeds a scan") == 5
     assert "No explicit scope1" in page.text
     assert "0 of" not in page.text
     assert "interlock scan ." in page.text

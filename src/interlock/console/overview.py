@@ -10,7 +10,7 @@ from enum import Enum
 
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
 
-GAP_KEYS = ("not-enforced", "shadow", "no-owner", "no-scope")
+GAP_KEYS = ("not-enforced", "shadow", "no-owner", "no-scope", "not-clean")
 
 
 class Half(Enum):
@@ -93,11 +93,13 @@ def overview(found: Coverage) -> Overview:
 
 
 def _gaps(found: Coverage) -> tuple[Gap, ...]:
+    outside = f", {len(found.unassigned)} more in no workload" if found.unassigned else ""
     said = (
         ("Discovered, not enforced", "Found by a scan, no traffic here", True, found.not_enforced),
         ("Enforced, not in inventory", "Traffic that no scan explains", True, found.shadow),
         ("No owner", "Nobody answers for it", False, found.no_owner),
-        ("No explicit scope", "Any model, any tool", False, found.no_scope),
+        ("No explicit scope", "Any model, or any tool", False, found.no_scope),
+        ("Not clean", f"A high finding is open{outside}", True, found.not_clean),
     )
     return tuple(
         # What a workload may do is declared, so that gap alone is known without a scan.

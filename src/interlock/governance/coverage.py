@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import PurePath
 
 from interlock.governance.settings import Manifest
 from interlock.governance.workloads import workload_at
@@ -66,13 +67,18 @@ COLUMNS = ("owner", "scope", "enforced", "audited", "clean")
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The matrix, by workload, and its gaps as the ids of the workloads that each one is about."""
+    """The matrix, by workload, and its gaps as the ids of the workloads that each one is about.
+
+    `unassigned` are the open findings, high or above, of what belongs to no workload: no row tells of them.
+    """
 
     rows: tuple[Row, ...]
     not_enforced: tuple[str, ...]
     shadow: tuple[str, ...]
     no_owner: tuple[str, ...]
     no_scope: tuple[str, ...]
+    not_clean: tuple[str, ...]
+    unassigned: tuple[Finding, ...]
     scanned: bool
 
     @property
@@ -83,53 +89,70 @@ class Coverage:
             "not_enforced": self.not_enforced,
             "no_owner": self.no_owner,
             "no_scope": self.no_scope,
+            "not_clean": self.not_clean,
         }
 
     @property
     def closed(self) -> bool:
-        """Whether there is no gap. Without a scan that is not known, so it is not."""
-        return self.scanned and not any(self.gaps.values())
+        """Whether every row is closed and nothing grave is open outside of them.
+
+        Without a scan that is not known, so it is not. A row can be open without a gap: what is UNKNOWN or PARTIAL.
+        """
+        return self.scanned and all(row.closed for row in self.rows) and not self.unassigned
 
 
 def coverage(
-    scan: Scan | None, seen: Iterable[Seen], manifests: Mapping[str, Manifest], keyed: frozenset[str]
+    scans: Iterable[Scan], seen: Iterable[Seen], manifests: Mapping[str, Manifest], keyed: frozenset[str]
 ) -> Coverage:
     """The matrix of all workloads that a scan found, traffic shows, a manifest declares or a key is for.
 
-    `keyed` are the workloads with a key that is valid now. Without a scan the columns that need one are UNKNOWN.
+    `scans` come newest first: a workload is as its newest scan has it. `keyed` are the workloads with a key that
+    is valid now. Without a scan the columns that need one are UNKNOWN.
     """
+    current = _current(scans)
+    scanned = bool(current)
     usage = {one.workload: one for one in seen}
-    found = {workload.id: workload for workload in scan.workloads} if scan else {}
-    ids = sorted({*found, *usage, *manifests, *keyed})
-    rows = tuple(_row(id_, scan, found.get(id_), usage.get(id_), manifests.get(id_), id_ in keyed) for id_ in ids)
+    found: dict[str, tuple[Workload, Scan]] = {}
+    for scan in current:
+        for workload in scan.workloads:
+            found.setdefault(workload.id, (workload, scan))
+    rows = tuple(
+        Row(
+            workload=id_,
+            discovered=id_ in found,
+            owner=_owner(found[id_][0].owner if id_ in found else None, manifests.get(id_), scanned=scanned),
+            scope=_scope(manifests.get(id_), id_ in keyed),
+            enforced=_enforced(usage.get(id_), id_ in keyed),
+            audited=_audited(usage.get(id_)),
+            clean=_clean(*found[id_]) if id_ in found else Cell(Mark.UNKNOWN, "not scanned"),
+        )
+        for id_ in sorted({*found, *usage, *manifests, *keyed})
+    )
     return Coverage(
         rows=rows,
         not_enforced=tuple(r.workload for r in rows if r.discovered and r.enforced.mark is not Mark.YES),
-        shadow=tuple(r.workload for r in rows if scan and not r.discovered and r.workload in usage),
+        shadow=tuple(r.workload for r in rows if scanned and not r.discovered and r.workload in usage),
         no_owner=tuple(r.workload for r in rows if r.owner.mark is Mark.NO),
         no_scope=tuple(r.workload for r in rows if r.scope.mark is not Mark.YES),
-        scanned=scan is not None,
+        not_clean=tuple(r.workload for r in rows if r.clean.mark is Mark.NO),
+        unassigned=tuple(f for scan in current for f in scan.findings if f.workload is None and _is_grave(f)),
+        scanned=scanned,
     )
 
 
-def _row(
-    id_: str, scan: Scan | None, found: Workload | None, usage: Seen | None, manifest: Manifest | None, has_key: bool
-) -> Row:
-    return Row(
-        workload=id_,
-        discovered=found is not None,
-        owner=_owner(scan, found, manifest),
-        scope=_scope(manifest, has_key),
-        enforced=_enforced(usage, has_key),
-        audited=_audited(usage),
-        clean=_clean(scan, found),
-    )
+def _current(scans: Iterable[Scan]) -> list[Scan]:
+    """The scans that still hold: a newer one of the same folder, or of one around it, replaces an older one."""
+    kept: list[Scan] = []
+    for scan in scans:
+        if not any(PurePath(scan.root).is_relative_to(newer.root) for newer in kept):
+            kept.append(scan)
+    return kept
 
 
-def _owner(scan: Scan | None, found: Workload | None, manifest: Manifest | None) -> Cell:
-    if owner := (manifest.owner if manifest else "") or (found.owner if found else None):
+def _owner(found: str | None, manifest: Manifest | None, *, scanned: bool) -> Cell:
+    if owner := (manifest.owner if manifest else "") or found:
         return Cell(Mark.YES, owner)
-    return Cell(Mark.NO, "nobody") if scan else Cell(Mark.UNKNOWN, "not scanned")
+    return Cell(Mark.NO, "nobody") if scanned else Cell(Mark.UNKNOWN, "not scanned")
 
 
 def _scope(manifest: Manifest | None, has_key: bool) -> Cell:
@@ -137,7 +160,7 @@ def _scope(manifest: Manifest | None, has_key: bool) -> Cell:
     if len(limited) == 2:
         return Cell(Mark.YES, "models and tools")
     if limited:
-        return Cell(Mark.YES, f"{limited[0]} only")
+        return Cell(Mark.PARTIAL, f"{limited[0]} only")
     return Cell(Mark.PARTIAL, "a key, no limits") if has_key else Cell(Mark.NO, "no limits")
 
 
@@ -151,18 +174,19 @@ def _audited(usage: Seen | None) -> Cell:
     return Cell(Mark.YES, "in the log") if usage else Cell(Mark.NO, "not logged")
 
 
-def _clean(scan: Scan | None, found: Workload | None) -> Cell:
-    if scan is None or found is None:
-        return Cell(Mark.UNKNOWN, "not scanned")
+def _clean(found: Workload, scan: Scan) -> Cell:
     own = [finding for finding in scan.findings if finding.workload == found.id]
-    grave = [f for f in own if f.status is Status.FAIL and f.severity.rank >= Severity.HIGH.rank]
-    if grave:
+    if grave := [finding for finding in own if _is_grave(finding)]:
         return Cell(Mark.NO, _count(grave))
     if unknown := sum(f.status is Status.UNKNOWN and f.severity.rank >= Severity.HIGH.rank for f in own):
         return Cell(Mark.PARTIAL, f"{unknown} not judged")
     if unread := sum(workload_at(missed.path, scan.workloads) == found for missed in scan.not_scanned):
         return Cell(Mark.PARTIAL, f"{unread} not scanned")
-    return Cell(Mark.YES, f"{len(own)} minor" if own else "clean")
+    return Cell(Mark.YES, _count(own) if own else "clean")
+
+
+def _is_grave(finding: Finding) -> bool:
+    return finding.status is Status.FAIL and finding.severity.rank >= Severity.HIGH.rank
 
 
 def _count(findings: list[Finding]) -> str:

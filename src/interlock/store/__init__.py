@@ -1,7 +1,7 @@
 """Where posture and runtime meet: one `Store` for what is known, one `AuditLog` for what happened.
 
 The audit log (`store/log.py`) is the truth about the runtime: append-only files that anybody can verify
-offline. The database (`store/sql.py`) holds the last scan, keys, and an index over the log that can be
+offline. The database (`store/sql.py`) holds the newest scans, keys, and an index over the log that can be
 rebuilt from it at any time.
 """
 
@@ -72,6 +72,10 @@ class Store(Protocol):
 
     def last_scan(self) -> Scan | None:
         """The newest scan, or None if nothing was ever scanned."""
+        ...
+
+    def scans(self) -> tuple[Scan, ...]:
+        """The newest scan of each root, newest first."""
         ...
 
     def add_key(self, key: Key) -> None:

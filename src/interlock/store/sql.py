@@ -43,13 +43,25 @@ class SqlStore:
 
     def last_scan(self) -> Scan | None:
         """The newest scan, or None if nothing was ever scanned."""
+        newest = select(tables.scans).order_by(tables.scans.c.seq.desc()).limit(1)
+        return next(iter(self._scans(newest)), None)
+
+    def scans(self) -> tuple[Scan, ...]:
+        """The newest scan of each root, newest first."""
+        return self._scans(select(tables.scans).order_by(tables.scans.c.seq.desc()))
+
+    def _scans(self, wanted: Select[Any]) -> tuple[Scan, ...]:
         with self._database.read() as db:
-            document = db.execute(select(tables.scans.c.document).order_by(tables.scans.c.seq.desc()).limit(1)).scalar()
+            rows = db.execute(wanted).all()
+        return tuple([self._scan(row.root, row.document) for row in rows])
+
+    def _scan(self, root: str, document: bytes) -> Scan:
         try:
-            return None if document is None else msgspec.json.decode(document, type=Scan)
+            return msgspec.json.decode(document, type=Scan)
         except msgspec.MsgspecError as error:
-            hint = "scan again: that replaces it"
-            raise StoreError(f"the last scan cannot be read: {error}", where=self._database.where, hint=hint) from error
+            what = f"the last scan of {root} cannot be read: {error}"
+            hint = "scan it again: that replaces it"
+            raise StoreError(what, where=self._database.where, hint=hint) from error
 
     def add_key(self, key: Key) -> None:
         """Keep a new key."""
