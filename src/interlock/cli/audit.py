@@ -182,7 +182,7 @@ def _print_table(found: tuple[Stored, ...]) -> None:
 def _did(record: Record) -> str:
     calls = [step.tool for step in record.steps if step.kind == "call"]
     what = f"{record.kind.value} {record.model}".strip()
-    if not record.workload and record.reason:
+    if not record.workload and record.reason and record.reason not in _reasons(record):
         what += f": {record.reason}"
     return what + (f", calls {', '.join(calls)}" if calls else "")
 
