@@ -32,6 +32,20 @@ def test_each_command_explains_itself(name: str, capsys: pytest.CaptureFixture[s
     assert out.startswith(f"usage: interlock {name}")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [[], *([name] for name in cli.names()), *(["audit", a] for a in ("verify", "query")),
+     *(["identity", a] for a in ("add", "list", "revoke"))],
+)  # fmt: skip
+def test_every_help_fits_80_columns(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = said(capsys, *command, "--help")
+    assert code == 0
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+
+
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capsys, "--help")
     assert code == 0

@@ -1,8 +1,10 @@
-"""The whole story on bundled input, in under a minute: no key, no network, nothing kept.
+"""The whole story on bundled input, in under a minute: no key, no network,
+nothing kept.
 
-A small company's repository is scanned. Its invoice agent, a real one on the official openai SDK, runs once
-without interlock and once through it, with the same hijacked model behind. Then the coverage, the
-audit log, and what one flipped byte in it does. Exits with 3 if any step did not come out as told.
+A small company's repository is scanned. Its invoice agent, a real one on the
+official openai SDK, runs once without interlock and once through it, with the
+same hijacked model behind. Then the coverage, the audit log, and what one
+flipped byte in it does. Exits with 3 if any step did not come out as told.
 """
 
 import argparse

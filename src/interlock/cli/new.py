@@ -1,7 +1,11 @@
-"""Write a new entry of a catalogue: a working check, detector, adapter or source to change into yours.
+"""Write a new entry of a catalogue: a working check, detector, adapter or
+source to change into yours.
 
-The entry has everything that the catalogue's tests ask of it, so that they pass at once and tell you when
-your changes break a promise. It is a sandbox entry: it runs nowhere by default until you raise its maturity.
+The entry has everything that the catalogue's tests (tests/test_catalog.py)
+ask of it: they pass at once, and tell you when your changes break a promise.
+All tests pass after `make format`, which writes the entry into the reference
+pages; until then tests/test_docs.py fails. It is a sandbox entry: it runs
+nowhere by default until you raise its maturity.
 """
 
 import argparse
@@ -34,9 +38,10 @@ def run(args: argparse.Namespace) -> int:
     """Write the file, and say what to do next."""
     file = write(args.kind, args.name, args.dir or Path(interlock.__file__).parents[2])
     print(
-        f"{file}\n\nChange it into yours, then:\n"
-        f"  .venv/bin/python -m pytest tests/test_catalog.py -k {args.name}   # its promises\n"
-        "  make format                                       # writes its reference page"
+        f"{file}\n\nChange it into yours. Then see that it keeps its promises:\n"
+        f"  .venv/bin/python -m pytest tests/test_catalog.py -k {args.name}\n"
+        "and write its reference page, without which tests/test_docs.py fails:\n"
+        "  make format"
     )
     return 0
 

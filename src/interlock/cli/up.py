@@ -5,8 +5,9 @@ Model clients then use the gateway's address and an interlock key:
   OPENAI_BASE_URL=http://127.0.0.1:7700/openai/v1
   OPENAI_API_KEY=<printed by: interlock identity add WORKLOAD>
 
-The provider's own key stays here, in the variable that [llm.upstreams.<name>] api_key_env names. Stops on
-SIGINT or SIGTERM, after the answers under way.
+The provider's own key stays here, in the variable that
+[llm.upstreams.<name>] api_key_env names. Stops on SIGINT or SIGTERM, after
+the answers under way.
 """
 
 import argparse
