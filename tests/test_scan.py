@@ -12,6 +12,7 @@ from interlock.governance.page import page
 from interlock.governance.settings import Manifest
 from interlock.model.asset import Scan, Status
 from interlock.model.errors import ScanError
+from interlock.model.meta import Confidence
 from interlock.scan import scan
 from tests.made_up import ANTHROPIC_KEY, OPENAI_KEY
 
@@ -132,6 +133,29 @@ TOOLS = [{{"type": "function", "function": {{"name": "x {OPENAI_KEY}"}}}}]
         assert OPENAI_KEY[8:48] not in shown
         assert ANTHROPIC_KEY[14:48] not in shown
     assert {f.check for f in result.findings if f.status is Status.FAIL} == {"credential-in-source"}
+
+
+def test_a_key_of_no_known_format_is_a_finding_of_less_confidence(tmp_path: Path) -> None:
+    code = 'from openai import OpenAI\nOpenAI(api_key="k7Qz93jfPq02mXc81LsW")\n'
+    root = tree(tmp_path, {"a.py": code, "b.py": f'KEY = "{OPENAI_KEY}"\n'})
+    result = scan([root], at=AT)
+    found = [(f.site.path, f.status, f.confidence) for f in result.findings]
+    assert found == [("a.py", Status.FAIL, Confidence.MEDIUM), ("b.py", Status.FAIL, Confidence.HIGH)]
+    assert "k7Qz93" not in encode(result) + page(result)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"),
+    [
+        ("http://gpu.internal/a%20b", Status.FAIL), ("HTTP://gpu.internal", Status.FAIL),
+        ("http://${HOST}/v1", Status.UNKNOWN), ("${URL}", Status.UNKNOWN), ("grpc://gpu.internal", Status.UNKNOWN),
+        ("https://${HOST}/v1", None), ("http://127.0.0.1:9", None),
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_understood_does_not_pass(tmp_path: Path, endpoint: str, status: Status | None) -> None:
+    config = json.dumps({"mcpServers": {"docs": {"url": endpoint}}})
+    found = scan([tree(tmp_path, {".mcp.json": config})], at=AT).findings
+    assert [(f.check, f.status) for f in found] == ([("endpoint-without-tls", status)] if status else [])
 
 
 def test_links_are_not_followed_and_loops_end(tmp_path: Path) -> None:

@@ -177,6 +177,23 @@ def test_what_a_test_uses_is_only_mentioned_but_a_key_is_a_key(path: str) -> Non
     assert len(assets(code, "contest/latest.py")) == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("'k7Qz93jfPq02mXc81LsW'", 3), ("os.getenv('K', 'k7Qz93jfPq02mXc81LsW')", 3), ("KEY", 2),
+        ("'short'", None), ("'sk-no-key-required'", None), ("'your-api-key-goes-here'", None), ("'0' * 20", None),
+        ("'0000000000000000'", None), ("'/var/run/secrets/token'", None), ("os.environ['K']", None), ("other()", None),
+    ],
+)  # fmt: skip
+def test_a_literal_credential_of_no_known_format(given: str, line: int | None) -> None:
+    code = f"import os; from openai import OpenAI\nKEY = 'k7Qz93jfPq02mXc81LsW'\nOpenAI(api_key={given})"
+    observations, _ = read("a.py", code.encode())
+    found = [(o.name, o.site.line) for o in observations if o.facts.get("literal")]
+    assert found == ([("openai.OpenAI credential", line)] if line else [])
+    assert "k7Qz93" not in repr(observations)
+    assert not [o for o in read("tests/a.py", code.encode())[0] if o.facts.get("literal")]
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_key_is_found_and_its_value_is_nowhere(broken: bool) -> None:
     code = f"from openai import OpenAI\n\nOpenAI(api_key='{OPENAI_KEY}'){'(' if broken else ''}\n"

@@ -7,10 +7,18 @@ from interlock.model.meta import Confidence, Example, Meta, Severity
 
 
 def judge(asset: Asset, inventory: Inventory) -> Judgement:  # noqa: ARG001
-    """FAIL where a source met the value itself, in a known format or as a server's variable; else PASS."""
-    if not asset.facts.get("literal"):
-        return Judgement(Status.PASS, "It is read from the environment.")
-    return Judgement(Status.FAIL, f"A value that is or looks like a secret stands in the file: {asset.name}.")
+    """FAIL where a source met the value itself, with less confidence if its format is not known.
+
+    PASS where it comes from the environment or a secret store; UNKNOWN where no source could tell.
+    """
+    if asset.facts.get("literal"):
+        if asset.facts.get("format"):
+            return Judgement(Status.FAIL, f"The value itself stands in the file: {asset.name}.")
+        message = f"A value that looks like a secret, though of no known format, stands in the file: {asset.name}."
+        return Judgement(Status.FAIL, message, Confidence.MEDIUM)
+    if asset.facts.get("env") or asset.facts.get("stored"):
+        return Judgement(Status.PASS, "It is read from the environment or a secret store.")
+    return Judgement(Status.UNKNOWN, "Where its value comes from was not seen.")
 
 
 def _credential(**facts: Fact) -> tuple[Observation, ...]:
@@ -33,7 +41,10 @@ CHECK = Check(
     judge=judge,
     examples=(
         Example("the value stands in the code", _credential(literal=True, format="openai_project"), Status.FAIL),
+        Example("a value of no known format", _credential(literal=True, service="openai"), Status.FAIL),
         Example("read from the environment", _credential(env=True, service="openai"), Status.PASS),
         Example("a .env file that is set is where a value belongs", _credential(env=True, value_set=True), Status.PASS),
+        Example("named in a secret store", _credential(stored=True), Status.PASS),
+        Example("not known where it comes from", _credential(service="openai"), Status.UNKNOWN),
     ),
 )

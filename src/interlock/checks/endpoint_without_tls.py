@@ -11,19 +11,32 @@ from interlock.model.meta import Confidence, Example, Meta, Severity
 # This machine: nothing leaves it. host.docker.internal is the machine around a container.
 LOCAL = re.compile(r"localhost|.*\.localhost|127(?:\.\d+){3}|::1|0\.0\.0\.0|host\.docker\.internal")
 
+# What says of a thing without an address that it is a program or a library on this machine.
+HERE = {AssetKind.MCP_SERVER: ("command", "role"), AssetKind.VECTOR_STORE: ("sdk",)}
+
 
 def judge(asset: Asset, inventory: Inventory) -> Judgement:  # noqa: ARG001
-    """FAIL for http or ws to another machine; UNKNOWN where the address is set elsewhere; else PASS.
+    """FAIL for http or ws to another machine; PASS for TLS, this machine, or the own address of a known service.
 
-    Without an address of its own a client uses the SDK's, which is https.
+    UNKNOWN where the address, its scheme or its host is set elsewhere, or nothing says whom it talks to.
     """
-    addresses = str(asset.facts.get("endpoint") or "").split(" | ")
-    plain = [a for a in addresses if re.match(r"(?i)(?:http|ws)://", a) and not LOCAL.fullmatch(host_of(a))]
-    if plain:
-        return Judgement(Status.FAIL, f"It talks to {plain[0]} without TLS.")
-    if not addresses[0] and (asset.facts.get("endpoint_env") or asset.facts.get("endpoint_unknown")):
+    address = str(asset.facts.get("endpoint") or "")
+    if address:
+        return _by_address(address)
+    if asset.facts.get("endpoint_env") or asset.facts.get("endpoint_unknown"):
         return Judgement(Status.UNKNOWN, "Its address is set elsewhere and was not seen.")
-    return Judgement(Status.PASS, "It talks over TLS, or not beyond this machine.")
+    if asset.facts.get("service") or any(asset.facts.get(fact) for fact in HERE.get(asset.kind, ())):
+        return Judgement(Status.PASS, "It has no address of its own: it talks over TLS, or not beyond this machine.")
+    return Judgement(Status.UNKNOWN, "Whom it talks to was not seen.")
+
+
+def _by_address(address: str) -> Judgement:
+    host = host_of(address)
+    if re.match(r"(?i)(?:https|wss)://", address) or LOCAL.fullmatch(host):
+        return Judgement(Status.PASS, "It talks over TLS, or not beyond this machine.")
+    if re.match(r"(?i)(?:http|ws)://", address) and host and not re.search(r"[${}<>%]", host):
+        return Judgement(Status.FAIL, f"It talks to {address} without TLS.")
+    return Judgement(Status.UNKNOWN, f"Whether {address} is reached over TLS was not seen.")
 
 
 def _client(**facts: Fact) -> tuple[Observation, ...]:
@@ -50,5 +63,6 @@ CHECK = Check(
         Example("a model server on this machine", _client(endpoint="http://localhost:11434/v1"), Status.PASS),
         Example("the SDK's own address", _client(service="openai"), Status.PASS),
         Example("set in the environment", _client(endpoint_env="OPENAI_BASE_URL"), Status.UNKNOWN),
+        Example("a client that another file makes", _client(), Status.UNKNOWN),
     ),
 )

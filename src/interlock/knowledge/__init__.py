@@ -28,6 +28,7 @@ from interlock.knowledge.matching import Hit as Hit
 from interlock.knowledge.matching import credential_service as credential_service
 from interlock.knowledge.matching import find_credentials as find_credentials
 from interlock.knowledge.matching import is_filler as is_filler
+from interlock.knowledge.matching import is_unknown_secret as is_unknown_secret
 from interlock.knowledge.matching import model_provider as model_provider
 from interlock.knowledge.matching import redact as redact
 from interlock.knowledge.matching import service_at as service_at

@@ -24,11 +24,17 @@ PLACEHOLDER = re.compile(r"(?i)example|placeholder|your|xxxx|12345678|changeme|r
 FILLER = re.compile(
     r"(?i)(?:your|my|add|insert|put|enter|change|replace|todo|none|null|dummy|fake|test|example|sample|some)(?:[\W_].*)?"
     r"|[<$%{\[#].*|.*(?:x{4,}|\*{3,}|\.{3,}|[-_ ]here).*"
+    r"|.*(?:no[-_ ]?(?:api[-_ ]?)?key|not[-_ ](?:needed|required|used|set|real)|unused|ignored).*"
 )
 MAX_VALUE_CHARS = 500  # as much of a value as is judged
 # A random key of 20 characters or more has about as many different ones; a filler has few (measured on
 # the formats' own examples, which have at most 8).
 MIN_DISTINCT = 10
+# A value of no known format: shorter ones are user names, flags and passwords of test databases; one of fewer
+# different characters is `0000000000000000`.
+MIN_SECRET_CHARS, MIN_SECRET_DISTINCT = 16, 5
+# Where a secret is, not the secret.
+LOCATION = re.compile(r"[\w+.-]+://[^@]*|(?:~|\.{0,2})/[\w. -]+/.*|.*\.(?:json|pem|txt|ya?ml|toml)")
 # Not secrets themselves: a label in a key file, the public half of a pair; or formats of much that is none.
 NO_SECRET = frozenset({"gcp_service_account", "jwt", "langfuse_public"})
 # A database on this machine or by a container's short name, or an address with its password left out.
@@ -64,6 +70,18 @@ def is_filler(value: str) -> bool:
     """
     bare = value.strip()[:MAX_VALUE_CHARS].strip("\"'").strip()
     return not bare or bool(FILLER.fullmatch(bare) or PLACEHOLDER.search(bare))
+
+
+def is_unknown_secret(value: str) -> bool:
+    """Whether a value that is given as a secret is one, though of no format that `find_credentials` knows.
+
+    >>> is_unknown_secret("k7Qz93jfPq02mXc81LsW"), is_unknown_secret("sk-no-key-required"), is_unknown_secret("EMPTY")
+    (True, False, False)
+    """
+    bare = value.strip()
+    if len(bare) < MIN_SECRET_CHARS or len(set(bare)) < MIN_SECRET_DISTINCT or LOCATION.fullmatch(bare):
+        return False
+    return not is_filler(bare) and not find_credentials(bare)
 
 
 def redact(text: str) -> str:

@@ -23,7 +23,6 @@ FILE = re.compile(
     r"\.claude\.json|\.amazonq/mcp\.json|\.vscode/settings\.json|\.zed/settings\.json|\.roo/mcp\.json|\.devcontainer/devcontainer\.json)$"
 )
 # The tables that hold servers: everybody's, VS Code's, Zed's.
-MIN_SECRET_CHARS = 16  # shorter values are user names, flags and passwords of test databases
 TABLES = ("mcpServers", "servers", "context_servers")
 # A string, or what JSON with comments has besides: comments, and then commas before a closing bracket.
 COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
@@ -100,17 +99,13 @@ def _variables(path: str, text: str, server: str, env: Mapping[str, object]) -> 
     """The credentials that a server is given by name; `literal` if the value itself stands here."""
     for variable, value in sorted(env.items()):
         service = knowledge.credential_service(variable)
-        literal = bool(knowledge.SECRET_NAME.search(variable)) and isinstance(value, str) and _is_secret(value)
+        is_secret = isinstance(value, str) and knowledge.is_unknown_secret(value)
+        literal = is_secret and bool(knowledge.SECRET_NAME.search(variable))
         if service or literal:
             facts: dict[str, Fact] = {"service": service, "env": True, "literal": literal or None}
             known = {fact: known for fact, known in facts.items() if known is not None}
             site = Site(path, _line_of(text, variable, after=server))
             yield Observation(AssetKind.CREDENTIAL, variable, site, Evidence.DECLARED, ID, known)
-
-
-def _is_secret(value: str) -> bool:
-    """Whether a value is one that nothing else reports: long enough, meant, and of no known format."""
-    return len(value) >= MIN_SECRET_CHARS and not knowledge.is_filler(value) and not knowledge.find_credentials(value)
 
 
 def _command(settings: Mapping[str, object]) -> tuple[str | None, list[str]]:

@@ -86,7 +86,9 @@ def read(path: str, data: bytes) -> Reading:
             tree = ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return literals, (NotScanned(path, f"not valid for Python {VERSION}: {_reason(error)}"),)
-    return (*literals, *observe(path, tree)), ()
+    known = {literal.site.line for literal in literals}
+    seen = (o for o in observe(path, tree) if not (o.facts.get("literal") and o.site.line in known))
+    return (*literals, *seen), ()
 
 
 def _reason(error: Exception) -> str:

@@ -82,7 +82,8 @@ def _endpoint(see: Sightings, met: Met) -> dict[str, Fact]:
 
 def _credential(see: Sightings, met: Met) -> tuple[dict[str, Fact], tuple[Link, ...]]:
     given = _argument(see, met, "credential")
-    return see.credential(see.argument(met.node, CREDENTIALS) if given is None else given, met.scope)
+    given = see.argument(met.node, CREDENTIALS) if given is None else given
+    return see.credential(given, met.scope, met.sdk.name, met.sdk.service)
 
 
 def _facts(met: Met, role: str = "") -> dict[str, Fact]:
@@ -277,7 +278,7 @@ def _named(kind: AssetKind) -> Callable[[Sightings, Met], None]:
 
 def _credential_use(see: Sightings, met: Met) -> None:
     if name := see.first_text(_argument(see, met, "provider"), met.scope):
-        see.add(AssetKind.CREDENTIAL, name, met.node.lineno, facts=_facts(met))
+        see.add(AssetKind.CREDENTIAL, name, met.node.lineno, facts=_facts(met) | {"stored": True})
 
 
 HANDLERS: Mapping[str, Callable[[Sightings, Met], None]] = {

@@ -71,13 +71,22 @@ class Sightings:
                 links.append(self.add(AssetKind.MODEL, name, value.line, evidence, {"provider": provider}))
         return tuple(links)
 
-    def credential(self, node: ast.expr | None, scope: Scope) -> tuple[dict[str, Fact], tuple[Link, ...]]:
-        """How a client gets its credential; the value of a literal is not kept."""
+    def credential(
+        self, node: ast.expr | None, scope: Scope, client: str, service: str | None
+    ) -> tuple[dict[str, Fact], tuple[Link, ...]]:
+        """How a client gets its credential; the value of a literal is not kept.
+
+        A literal of no known format is noted here: those of known ones are found in the text, wherever they stand.
+        """
         values = self.reader.values(node, scope)
         names = [value for value in values if value.is_env]
         for value in names:
             service = knowledge.credential_service(value.text)
             self.add(AssetKind.CREDENTIAL, value.text, value.line, facts={"service": service, "env": True})
+        for value in values:
+            if not value.is_env and knowledge.is_unknown_secret(value.text):
+                facts: dict[str, Fact] = {"literal": True, "service": service}
+                self.add(AssetKind.CREDENTIAL, f"{client} credential", value.line, facts=facts)
         links = tuple(Link(Verb.READS, AssetKind.CREDENTIAL, value.text) for value in names)
         if names:
             return {"credential": "environment"}, links
