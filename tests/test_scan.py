@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from interlock.governance.coverage import Mark, coverage
 from interlock.governance.document import encode
 from interlock.governance.page import page
 from interlock.governance.settings import Manifest
+from interlock.governance.workloads import UNREAD_KINDS
 from interlock.model.asset import Scan, Status
 from interlock.model.errors import ScanError
 from interlock.model.meta import Confidence
 from interlock.scan import scan
+from interlock.sources import file_sources
 from tests.made_up import ANTHROPIC_KEY, OPENAI_KEY
 
 AT = "2026-01-01T00:00:00Z"
@@ -202,6 +205,33 @@ def test_a_locked_file_and_folder_are_said(tmp_path: Path) -> None:
         assert missed(scan([root], at=AT)) == {"a.py": "permission denied", "shut": "permission denied"}
     finally:
         (root / "shut").chmod(0o700)
+
+
+def test_source_of_other_languages_is_counted_by_kind(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.ts": "", "b/c.ts": "", "b/D.TS": "", "d.ipynb": "", "e.txt": "", "ts": ""}
+    root = tree(tmp_path, {**files, "x.py": AGENT, "node_modules/y.js": ""})
+    result = scan([root], at=AT)
+    assert missed(result) == {
+        "*.ts": "3 files: no source reads this kind yet",
+        "*.ipynb": "1 file: no source reads this kind yet",
+    }
+    (row,) = coverage([result], (), {}, frozenset()).rows
+    assert row.clean.mark is Mark.YES
+
+
+def test_a_named_file_that_no_source_reads_is_said(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"a.ts": "", "notes.txt": "", "x.py": AGENT, "b/c.ts": ""})
+    result = scan([root / "a.ts", root / "notes.txt", root / "x.py", root / "b"], at=AT)
+    assert missed(result) == {
+        "a.ts": "no source reads this kind of file",
+        "notes.txt": "no source reads this kind of file",
+        "*.ts": "1 file: no source reads this kind yet",
+    }
+
+
+def test_no_kind_that_is_said_to_be_unread_is_read() -> None:
+    for kind in UNREAD_KINDS:
+        assert not any(source.wants(kind.replace("*", "a")) for source in file_sources().values())
 
 
 def test_folders_of_tools_are_passed_over(tmp_path: Path) -> None:

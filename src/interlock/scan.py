@@ -5,12 +5,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from os.path import splitext
 from pathlib import Path
 
 from interlock import knowledge
 from interlock.checks import Check, Judgement, checks
 from interlock.governance import owners, workloads
 from interlock.governance.settings import Manifest
+from interlock.governance.summary import counted
 from interlock.inventory import Inventory
 from interlock.knowledge import redact
 from interlock.model.asset import Asset, Finding, NotScanned, Observation, Scan, Site, Status, Workload
@@ -59,6 +61,7 @@ def scan(
 def _observe(found: Tree, progress: Progress | None) -> tuple[list[Observation], list[NotScanned], int]:
     observations: list[Observation] = []
     not_scanned: list[NotScanned] = []
+    unread: Counter[str] = Counter()
     read = 0
     for done, (path, place) in enumerate(found.files.items(), 1):
         wanting = [source for source in file_sources().values() if source.wants(path)]
@@ -67,8 +70,14 @@ def _observe(found: Tree, progress: Progress | None) -> tuple[list[Observation],
             for seen, missed in _read(path, place, wanting):
                 observations += seen
                 not_scanned += missed
+        elif path in found.named:
+            not_scanned.append(NotScanned(path, "no source reads this kind of file"))
+        elif (kind := f"*{splitext(path)[1].lower()}") in workloads.UNREAD_KINDS:
+            unread[kind] += 1
         if progress:
             progress(done, len(found.files))
+    for kind, number in unread.items():
+        not_scanned.append(NotScanned(kind, f"{counted(number, 'file')}: no source reads this kind yet"))
     return observations, not_scanned, read
 
 

@@ -62,7 +62,7 @@ class FindingDocument(msgspec.Struct, frozen=True):
 
 
 class NotScannedDocument(msgspec.Struct, frozen=True):
-    """What was not read, and why."""
+    """What was not read, and why; a `path` such as `*.ts` stands for all files of a kind that no source reads."""
 
     path: str
     reason: str

@@ -19,6 +19,12 @@ USES_AI = frozenset({
     AssetKind.LLM, AssetKind.AGENT, AssetKind.MODEL, AssetKind.EMBEDDING, AssetKind.MCP_CLIENT, AssetKind.TOOL,
 })  # fmt: skip
 
+# Source files of kinds that no source reads: a scan counts them, `*.ts` standing for all of its kind.
+UNREAD_KINDS = frozenset({
+    "*.bicep", "*.cs", "*.go", "*.ipynb", "*.java", "*.js", "*.jsx", "*.kt", "*.mjs", "*.php", "*.rb", "*.rs", "*.tf",
+    "*.ts", "*.tsx",
+})  # fmt: skip
+
 
 def manifest_files(paths: Collection[str]) -> list[str]:
     """Those of these files that make their folder a project; a setup.py inside a package is a module of it."""
@@ -53,7 +59,9 @@ def workloads(
 
 
 def workload_at(path: str, found: Iterable[Workload]) -> Workload | None:
-    """The workload whose folder is the deepest one that `path` is in."""
+    """The workload whose folder is the deepest one that `path` is in; None for a whole kind of files (`*.ts`)."""
+    if path in UNREAD_KINDS:
+        return None
     around = [workload for workload in found if inside(path, workload.root)]
     return max(around, key=lambda workload: _depth(workload.root), default=None)
 

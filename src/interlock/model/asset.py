@@ -150,7 +150,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class NotScanned:
-    """Something that was not read, and why. Never left out in silence."""
+    """Something that was not read, and why; `*.ts` is all files of that kind. Never left out in silence."""
 
     path: str
     reason: str

@@ -24,9 +24,13 @@ MAX_FILE_BYTES = 5_000_000  # a larger source file was made by a machine; it is 
 
 @dataclass(slots=True)
 class Tree:
-    """What the walk found: each file's path relative to the root, and where it really is."""
+    """What the walk found: each file's path relative to the root, and where it really is.
+
+    `named` are the paths of those that were asked for by name, not met in a folder.
+    """
 
     files: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
     not_scanned: list[NotScanned] = field(default_factory=list)
 
 
@@ -42,7 +46,9 @@ def common_root(paths: Sequence[Path]) -> Path:
 def walk(start: Path, root: Path, found: Tree) -> None:
     """Note every file below `start`. Links are not followed: what they point to inside the root is found itself."""
     if start.is_file():
-        found.files[_relative(start, root)] = str(start)
+        path = _relative(start, root)
+        found.files[path] = str(start)
+        found.named.add(path)
         return
     stack = [str(start)]
     while stack:
