@@ -68,6 +68,17 @@ def test_what_cannot_be_done_is_said(repo: Path, tmp_path: Path, capsys: pytest.
     assert "cannot write the report" in err
 
 
+def test_a_scan_whose_report_cannot_be_written_is_not_kept(
+    repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", str(tmp_path / "data")]
+    assert main(["scan", str(repo), *data, "--out", str(tmp_path / "no" / "file")]) == 3
+    assert "cannot write the report" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+    assert main(["scan", str(repo), *data, "--out", str(tmp_path / "file")]) == 0
+    assert (tmp_path / "data").exists()
+
+
 def test_no_save_keeps_nothing(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["scan", str(repo), "--data", str(tmp_path / "data"), "--no-save"])
     assert not (tmp_path / "data").exists()

@@ -7,8 +7,9 @@ requirements and pyproject.toml, MCP client configuration and .env files.
 Nothing is executed, imported or started, nothing leaves this machine, and the
 value of a credential is never kept. Tests are searched for credentials only:
 what a test uses is an example. Links are not followed; a file over 5 MB
-and whatever else could not be read is listed as not scanned. The result is
-kept for `interlock coverage` and the console unless you say --no-save.
+and whatever else could not be read is listed as not scanned, and so is source
+of other languages, by kind. The result is kept for `interlock coverage` and
+the console unless you say --no-save.
 
 The JSON has a schema: docs/reference/scan.schema.json.
 Exit codes: 0 done, 1 a check failed at or above --fail-on, 2 usage, 3 could
@@ -44,7 +45,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json", "html"), default="table", help="default: table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of the terminal")
     parser.add_argument(
-        "--fail-on", choices=[s.value for s in Severity], help="exit with 1 if a check of this severity or above failed"
+        "--fail-on",
+        choices=[s.value for s in Severity],
+        help="exit with 1 if a check of this severity or above failed; "
+        "what could not be judged (UNKNOWN) or was not scanned does not count",
     )
     parser.add_argument("--no-save", action="store_true", help="do not keep the result")
     _options.add(parser)
@@ -60,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with _progress() as progress:
         result = scan(args.paths, at=at, manifests=settings.workloads, progress=progress)
+    _print(args, result)  # first: a report that cannot be written leaves the kept scan as it was
     if not args.no_save:
         from interlock.app import open_store
 
@@ -68,7 +73,6 @@ def run(args: argparse.Namespace) -> int:
             store.save_scan(result)
         finally:
             store.close()
-    _print(args, result)
     return FOUND if args.fail_on and _failed(result, Severity(args.fail_on)) else 0
 
 
