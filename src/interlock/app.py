@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from importlib.resources import files
 from itertools import islice
@@ -67,8 +67,11 @@ def refresh(settings: Settings, store: SqlStore, most: int | None = None) -> int
     return added
 
 
-def rules(settings: Settings) -> Rules:
-    """The policies, detectors and labels of these settings. Raises: PolicyError, ConfigError."""
+def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
+    """The policies, detectors and labels of these settings; `credentials` may never go out.
+
+    Raises: PolicyError, ConfigError.
+    """
     bundled = files("interlock.policy")
     schema = Source("schema.cedarschema", bundled.joinpath("schema.cedarschema").read_text("utf-8"))
     sources = [_cedar(settings, name) for name in settings.policy.files]
@@ -81,7 +84,7 @@ def rules(settings: Settings) -> Rules:
     key = _secret(settings.data / "keys" / "digest.key")
     return Rules(
         policies=Policies(schema, tuple(sources), scopes),
-        engine=Engine(detectors()),
+        engine=Engine(detectors(), secrets=credentials),
         digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest(),
         now_us=now_us,
         limit=settings.gateway.max_body_bytes,

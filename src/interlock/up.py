@@ -53,11 +53,12 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     store = open_store(settings)
     tasks: list[asyncio.Task[None]] = []
     try:
-        ready = rules(settings)
+        held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
+        ready = rules(settings, held.values())
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
-            name: Pool(name, upstream, env.get(upstream.api_key_env, ""), settings.gateway, loop)
+            name: Pool(name, upstream, held[name], settings.gateway, loop)
             for name, upstream in settings.upstreams.items()
         }
         with open_log(settings, now_us) as log:

@@ -138,9 +138,9 @@ def test_a_limit_of_the_model_is_passed_on() -> None:
         async with RawServer([[Move.READ, said]]) as server, wire(server.url) as gate:
             answer = await gate.ask(gate.post())
             assert answer.status == 429
+            assert b"slow down" in answer.body
             assert answer.headers["retry-after"] == "7"
             assert answer.headers["x-ratelimit-limit-tokens"] == "5"
-            assert answer.body == body
             assert gate.records()[1].status == 429
 
     run(work)
@@ -221,7 +221,7 @@ def test_an_answer_before_the_request_was_read() -> None:
             large = b'{"model":"m","messages":[{"role":"user","content":"%b"}]}' % (b"x" * 14_000_000)
             answer = await gate.ask(gate.post(large))
             assert answer.status == 413
-            assert answer.body == body
+            assert "too large" in answer.error["message"]
             assert not gate.gateway.pools["openai"]._idle
             assert (await gate.ask(gate.post())).status == 200
 

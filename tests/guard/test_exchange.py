@@ -192,10 +192,11 @@ def test_an_answer_that_is_none_is_the_servers_fault() -> None:
     ("status", "told"), [(400, 400), (404, 404), (429, 429), (500, 500), (503, 503), (302, 502), (204, 502)]
 )
 def test_an_error_is_passed_on_in_its_own_words(status: int, told: int) -> None:
-    body = ADAPTER.error(status, "x", "Too many requests")
+    body = ADAPTER.error(status, "too_many", "Too many requests").replace(b"}}", b'},"choices":[{"message":{}}]}')
     played = play(HELLO, Head(status, streamed=False), body)
     assert played.short == ["note request allowed", "forward", "read", "note answer failed", f"reply {told}"]
-    assert played.sent == body
+    said = f"interlock: the model's server answered {status}: Too many requests."
+    assert played.sent == ADAPTER.error(told, "too_many", said), "only its words and its code"
     assert reason(played) == f"The model's server answered {status}."
 
 

@@ -131,7 +131,7 @@ def test_a_refused_call_goes_and_the_others_stay() -> None:
         chunk(piece(2, '{"a":', name="get_y")), chunk(piece(2, "1}")), chunk({}, "tool_calls"),
     )  # fmt: skip
     assert calls(played.sent) == {0: ("read_x", "{}"), 1: ("get_y", '{"a":1}')}
-    assert said(played.sent) == "[interlock] Not permitted: nobody_offered."
+    assert said(played.sent) == "[interlock] Not permitted: a tool that was not offered."
     assert b'"tool_calls"' in played.sent.rsplit(b"finish_reason", 1)[1], "calls are left, so it ends as a call"
 
 
@@ -141,13 +141,16 @@ def test_each_choice_has_its_own_notice() -> None:
         chunk({}, "tool_calls", 1),
     )  # fmt: skip
     assert calls(played.sent) == {}
-    assert (said(played.sent), said(played.sent, 1)) == ("fine ", "[interlock] Not permitted: bad.")
+    assert (said(played.sent), said(played.sent, 1)) == (
+        "fine ",
+        "[interlock] Not permitted: a tool that was not offered.",
+    )
 
 
 def test_a_refused_legacy_call_goes() -> None:
     played = stream(chunk({"function_call": {"name": "bad", "arguments": "{}"}}), chunk({}, "function_call"))
     assert b"function_call" not in played.sent
-    assert said(played.sent) == "[interlock] Not permitted: bad."
+    assert said(played.sent) == "[interlock] Not permitted: a tool that was not offered."
 
 
 def test_arguments_that_hold_a_key_are_not_let_through() -> None:

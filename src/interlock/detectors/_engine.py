@@ -6,8 +6,12 @@ import re2
 
 from interlock.detectors._entry import Detector
 from interlock.model.errors import CatalogError
-from interlock.model.event import Channel, Signal
+from interlock.model.event import Channel, Signal, Span
 from interlock.model.meta import Maturity
+
+# Shorter ones are no credentials; to take them out would mangle texts.
+SHORTEST_SECRET = 8
+CERTAIN = 1_000
 
 
 class Engine:
@@ -17,8 +21,18 @@ class Engine:
     Only STABLE detectors run unless `maturities` says otherwise.
     """
 
-    def __init__(self, detectors: Mapping[str, Detector], maturities: Iterable[Maturity] = (Maturity.STABLE,)) -> None:
-        """Raises: CatalogError for a mark that is no RE2 expression."""
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        maturities: Iterable[Maturity] = (Maturity.STABLE,),
+        secrets: Iterable[str] = (),
+    ) -> None:
+        """`secrets` are texts that may never go out, whatever they look like: the credentials of upstreams.
+
+        They have no white space and at most 1,024 characters, so that `credential-leak` holds a stream back for them.
+        Raises: CatalogError for a mark that is no RE2 expression.
+        """
+        self._secrets = tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}))
         wanted = set(maturities)
         chosen = [detector for detector in detectors.values() if detector.meta.maturity in wanted]
         self._readers = {channel: tuple(d for d in chosen if channel in d.channels) for channel in Channel}
@@ -30,12 +44,23 @@ class Engine:
         readers = self._readers[channel]
         if not readers or not text:
             return ()
+        own = self._own(text) if channel is Channel.OUTPUT and self._secrets else []
         numbers = self._marks.Match(text)
-        if not numbers:
+        if not numbers and not own:
             return ()
-        marked = {self._owners[number].meta.id for number in numbers}
+        marked = {self._owners[number].meta.id for number in numbers or ()}
         found = [signal for detector in readers if detector.meta.id in marked for signal in detector.detect(text)]
+        found += own
         return tuple(sorted(found, key=lambda s: (s.span.start, s.span.end, s.detector, s.rule)))
+
+    def _own(self, text: str) -> list[Signal]:
+        found = []
+        for secret in self._secrets:
+            at = text.find(secret)
+            while at >= 0:
+                found.append(Signal("credential-leak", "own-credential", CERTAIN, Span(at, at + len(secret))))
+                at = text.find(secret, at + len(secret))
+        return found
 
     def pending(self, text: str, channel: Channel) -> int:
         """The smallest index from which on `text`, which may go on, is not decided yet."""

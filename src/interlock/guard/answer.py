@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from interlock.guard.inspect import LONGEST_NAME, Inspected, noted, place_name
+from interlock.guard.inspect import Inspected, logged, noted, place_name
 from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
@@ -18,11 +18,15 @@ LEAK = "An argument holds what a detector took for a secret."
 
 @dataclass(frozen=True, slots=True)
 class CallVerdict:
-    """What was decided of one tool call. `risky`: it is allowed and can cause something."""
+    """What was decided of one tool call.
+
+    `risky`: it is allowed and can cause something. `told` is how the workload is told of it.
+    """
 
     step: Step
     allowed: bool
     risky: bool
+    told: str
 
 
 class AnswerJudge:
@@ -59,16 +63,18 @@ class AnswerJudge:
             kind="call",
             size=len(event.arguments),
             digest=self._rules.digest(event.arguments),
-            tool=event.name[:LONGEST_NAME],
-            call_id=event.call_id[:LONGEST_NAME],
+            tool=logged(event.name),
+            call_id=logged(event.call_id),
             sink=judged.sink,
             verdict=Verdict.ALLOWED if allowed else Verdict.BLOCKED,
             reason="" if isinstance(decision, Allow) else decision.reason,
             policies=decision.policies,
-            arguments=judged.arguments,
+            arguments=tuple(argument._replace(name=logged(argument.name)) for argument in judged.arguments),
             signals=noted(found),
         )
-        return CallVerdict(step, allowed, allowed and judged.sink not in HARMLESS)
+        # Who named a tool that nobody offered may have put anything into its name.
+        told = event.name if event.name in self._request.offered else "a tool that was not offered"
+        return CallVerdict(step, allowed, allowed and judged.sink not in HARMLESS, told)
 
     def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
         """The signals whose pieces of text may not go out as they are."""

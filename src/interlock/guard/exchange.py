@@ -5,11 +5,12 @@ noted; nothing goes to the client before it was decided; an allowed call that ca
 only after its record is durable; and every way out of here leaves a record.
 """
 
+import re
 from dataclasses import dataclass
 
 from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
-from interlock.guard.inspect import LONGEST_NAME, Inspected, inspect, place_name
+from interlock.guard.inspect import Inspected, inspect, logged, place_name
 from interlock.guard.rules import Call, Rules
 from interlock.guard.stream import Ending, StreamGuard
 from interlock.model.decision import Deny
@@ -17,10 +18,14 @@ from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
 from interlock.model.event import Channel, Opaque, Path, Text, ToolCall
 from interlock.model.record import Record, RecordKind, Step, Verdict
 from interlock.policy import CallModel, PassOpaque, ReadText
-from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage, decode, texts
+from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage, decode
 
 NO_USAGE = Usage()
 OK = 200
+# Of an error of the model's server, so much is told.
+LONGEST_MESSAGE = 2_000
+# What programs decide by, such as `rate_limit_exceeded`.
+_CODE = re.compile(r"[a-z0-9_.-]{1,64}")
 CLIENT_ERROR = 400
 # What the client is told; the reason is in the log.
 NOT_PERMITTED = "interlock: this request is not permitted."
@@ -108,7 +113,7 @@ def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchang
         yield Note(log.refusal(error.status, error.brief))
         yield Reply(error.status, adapter.error(error.status, "invalid_request", f"interlock: {error.brief}"))
         return
-    log.model = request.model[:LONGEST_NAME]
+    log.model = logged(request.model)
     inspected = inspect(request.events, call.principal.workload, call.request, rules)
     log.session = inspected.session
     status, denied, told = _decide(request, inspected, call, rules)
@@ -183,7 +188,7 @@ def _edited(adapter: Adapter, answer: Answer, changed: dict[Path, str], verdicts
     refused = frozenset(path for path, verdict in verdicts.items() if not verdict.allowed)
     if not changed and not refused:
         return answer.raw
-    said = notice([verdicts[path].step.tool for path in verdicts if path in refused])
+    said = notice([verdicts[path].told for path in verdicts if path in refused])
     return adapter.edit_answer(answer, AnswerEdit(changed, refused, said))
 
 
@@ -214,17 +219,26 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Ex
     except (UpstreamError, ProtocolError) as error:
         fault = error.brief
     except ClientGoneError:
-        ending = guard.end()
-        yield Note(log.answer(CLIENT_GONE, ending.steps, usage, sent, GONE))
+        yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), usage, sent, GONE))
         return
     if not complete and not fault:
         fault = "the stream ended without its end mark"
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
-    ending = guard.end() if not fault else Ending(b"", guard.end().steps, risky=False)
+    ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
     status = UPSTREAM_FAULT if fault else OK
     yield Note(log.answer(status, ending.steps, usage, sent + len(last), fault or reported), durable=ending.risky)
     yield Emit(last)
+
+
+def _unreleased(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Steps of a stream that did not come to its end: a call that was permitted has not left."""
+    return tuple(
+        step._replace(verdict=Verdict.FAILED, reason="It was not released.")
+        if step.kind == "call" and step.verdict is Verdict.ALLOWED
+        else step
+        for step in steps
+    )
 
 
 def _is_last(frame: Frame) -> bool:
@@ -235,22 +249,30 @@ def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, ru
     """An upstream's error. Its own words go on only if they hold no secret and do not speak of our credential."""
     body = yield Read()
     body = body if isinstance(body, bytes) else b""
-    words = _words(body)
+    words, code = _words(body)
     found = tuple(signal for word in words for signal in rules.engine.scan(word, Channel.OUTPUT))
     ours = status in (401, 403)
     answered = status if status >= CLIENT_ERROR and not ours else UPSTREAM_FAULT
-    out = body if words else b""
-    if ours or judge.withheld(found) or not out:
-        told = "the model's server refused interlock's credential" if ours else f"the model's server answered {status}"
-        out = adapter.error(answered, "upstream_error", f"interlock: {told}.")
+    told = f"the model's server answered {status}"
+    if ours:
+        told = "the model's server refused interlock's credential"
+    elif words and not judge.withheld(found):
+        told = f"{told}: {words[0]}"
+    # Written anew: a client may act on whatever else stands in an error's body.
+    out = adapter.error(answered, code if words and not ours else "upstream_error", f"interlock: {told}.")
     step = judge.text_step(len(body), rules.digest(body.decode("utf-8", "replace")), found)
     yield Note(log.answer(answered, (step,), NO_USAGE, len(out), f"The model's server answered {status}."))
     yield Reply(answered, out)
 
 
-def _words(body: bytes) -> list[str]:
-    """The strings of an error's JSON, decoded; none if it is no JSON object."""
+def _words(body: bytes) -> tuple[list[str], str]:
+    """What an error says, the text under `message`, where APIs put it; none if there is none. And its code."""
     try:
-        return [text for _, text in texts(decode(body), ())]
+        document = decode(body)
     except ProtocolError:
-        return []
+        return [], ""
+    error = document.get("error", document)
+    message = error.get("message") if isinstance(error, dict) else error
+    code = error.get("code") if isinstance(error, dict) else None
+    named = code if isinstance(code, str) and _CODE.fullmatch(code) else "upstream_error"
+    return [message[:LONGEST_MESSAGE]] if isinstance(message, str) and message else [], named

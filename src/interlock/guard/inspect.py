@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from interlock.guard.rules import Rules
 from interlock.guard.sessions import mark, text_of
+from interlock.knowledge import redact
 from interlock.model.event import Channel, Event, Opaque, Path, Signal, Text, ToolDefinition
 from interlock.model.record import Noted, Origin, Step
 from interlock.protocols import encode, named
@@ -54,7 +56,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
             steps.append(_step(event, origin, tuple(signal for signal, _ in found), digests[index] or ""))
         elif isinstance(event, ToolDefinition) and found:
             signaled = noted(signal for signal, _ in found)
-            steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=event.name[:LONGEST_NAME], signals=signaled))
+            steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=logged(event.name), signals=signaled))
     opaque = tuple(event for event in events if isinstance(event, Opaque))
     return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, place.session)
 
@@ -92,11 +94,17 @@ def _step(event: Text, origin: Origin, found: tuple[Signal, ...], digest: str) -
         kind=event.channel.value,
         size=len(event.text),
         digest=digest,
-        tool=event.tool[:LONGEST_NAME],
-        call_id=event.call_id[:LONGEST_NAME],
+        tool=logged(event.tool),
+        call_id=logged(event.call_id),
         origin=origin,
         signals=noted(found),
     )
+
+
+@lru_cache(maxsize=4_096)
+def logged(name: str) -> str:
+    """A name that a client or a model chose, as the log may keep it: cut, and with no credential in it."""
+    return redact(name[: 2 * LONGEST_NAME])[:LONGEST_NAME]
 
 
 def noted(found: Iterable[Signal]) -> tuple[Noted, ...]:
@@ -113,7 +121,7 @@ def place_name(path: Path) -> str:
 
     A long one is cut: a key can be as long as a body, and this stands in the log.
     """
-    place = "".join(_place_parts(path))
+    place = redact("".join(_place_parts(path))[: 2 * PLACE_CHARS])
     return place if len(place) <= PLACE_CHARS else f"{place[:PLACE_CHARS]}..."
 
 

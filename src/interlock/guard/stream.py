@@ -39,6 +39,7 @@ class _Growing:
 class _Called:
     call_id: str = ""
     name: str = ""
+    kind: str = ""
     arguments: list[str] = field(default_factory=list)
 
 
@@ -70,6 +71,7 @@ class StreamGuard:
         self._texts: dict[Stream, _Growing] = {}
         self._calls: dict[CallKey, _Called] = {}
         self._finished: set[int] = set()
+        self._numbered: dict[int, bool] = {}
         self._changed = False
 
     def push(self, frame: Frame) -> bytes:
@@ -127,7 +129,9 @@ class StreamGuard:
             raise ProtocolError("a choice goes on after its finish", status=502)
 
     def _add_call(self, delta: CallDelta) -> None:
-        called = self._calls.setdefault((delta.choice, delta.index), _Called(delta.call_id, delta.name))
+        called = self._calls.setdefault((delta.choice, delta.index), _Called(delta.call_id, delta.name, delta.kind))
+        if delta.kind != called.kind or delta.numbered is not self._numbered.setdefault(delta.choice, delta.numbered):
+            raise ProtocolError("pieces of tool calls can be put together in two ways", status=502)
         # Clients differ: some put later pieces of a name behind it, some take the last one.
         if delta.name not in ("", called.name) or delta.call_id not in ("", called.call_id):
             raise ProtocolError("a tool call changes its name or id", status=502)
@@ -195,7 +199,7 @@ def _call_edit(verdicts: dict[CallKey, CallVerdict], said: frozenset[int]) -> Fr
     emptied: set[int] = set()
     for choice in {choice for choice, _ in verdicts}:
         own = {key: verdict for key, verdict in verdicts.items() if key[0] == choice}
-        refused = [verdict.step.tool for verdict in own.values() if not verdict.allowed]
+        refused = [verdict.told for verdict in own.values() if not verdict.allowed]
         if not refused:
             continue
         index = 0

@@ -57,13 +57,18 @@ class TextDelta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CallDelta:
-    """A piece of the tool call `index` of `choice`; id and name come with its first piece."""
+    """A piece of the tool call `index` of `choice`; id and name come with its first piece.
+
+    `kind` is which of its fields holds the arguments; `numbered`, whether the wire gave the index.
+    """
 
     choice: int
     index: int
     call_id: str
     name: str
     arguments: str
+    kind: str = "function"
+    numbered: bool = True
 
 
 class Finish(NamedTuple):

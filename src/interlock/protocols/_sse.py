@@ -1,9 +1,16 @@
 """Server-sent events, cut out of a byte stream (WHATWG HTML, section 9.2). Sans-IO, bounded."""
 
+import re
+
 from interlock.model.errors import ProtocolError
 
 # An event of a model's stream is a few hundred bytes; one tool call at once may be long.
 MAX_EVENT_BYTES = 4_194_304
+_ENDING = re.compile(rb"\n\r?\n")
+# A line of any other name would be read by some clients and not by others; the empty name is a comment.
+_FIELDS = frozenset({b"", b"event", b"id", b"retry"})
+# What str.splitlines takes for the end of a line, beside CR and LF: a reader that cuts text so sees other lines.
+_OTHER_ENDS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -43,10 +50,8 @@ class Events:
 
     def _end(self, start: int) -> int:
         """Where the event that begins at `start` ends, or -1."""
-        at = max(start, self._searched)
-        marks = (b"\n\n", b"\n\r\n")
-        ends = [found + len(mark) for mark in marks if (found := self._held.find(mark, at)) >= 0]
-        return min(ends) if ends else -1
+        found = _ENDING.search(self._held, max(start, self._searched))
+        return found.end() if found else -1
 
     @staticmethod
     def _parse(raw: bytes) -> tuple[bytes, bytes | None, dict[str, str]]:
@@ -67,9 +72,13 @@ class Events:
             if name == b"data":
                 data.append(value)
             else:
-                # A comment has the empty name: it is text as well, and clients may show it.
+                if name not in _FIELDS:
+                    raise ProtocolError("a line of the stream has a name that the format does not know")
                 try:
-                    fields[name.decode()] = fields.get(name.decode(), "") + value.decode()
+                    text = value.decode()
                 except UnicodeDecodeError as error:
                     raise ProtocolError(f"a line of the stream is not UTF-8: {error}") from error
+                if _OTHER_ENDS.search(text):
+                    raise ProtocolError("a line of the stream can be read as two")
+                fields[name.decode()] = fields.get(name.decode(), "") + text
         return raw, b"\n".join(data) if data else None, fields

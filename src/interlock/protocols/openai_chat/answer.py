@@ -50,6 +50,8 @@ def _output(choice: Document, path: Path) -> Document:
 
 def choice_rest(choice: Document, path: Path, body: str) -> Iterator[Event]:
     """What a choice holds beside its `body`, which is `message` or `delta`."""
+    if not is_empty(choice.get("delta" if body == "message" else "message")):
+        raise ProtocolError("a choice is both whole and a piece", where=where(path), status=502)
     finish = choice.get("finish_reason")
     if not is_empty(finish) and not (isinstance(finish, str) and finish in FINISHES):
         yield opaque((*path, "finish_reason"), finish)

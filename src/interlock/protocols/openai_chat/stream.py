@@ -14,6 +14,7 @@ from interlock.protocols import (
 )
 from interlock.protocols._json import (
     decode,
+    encode,
     is_empty,
     list_,
     object_,
@@ -29,6 +30,7 @@ from interlock.protocols.openai_chat.fields import (
     DELTA,
     ENDS,
     ENVELOPE,
+    ERROR,
     LEGACY_CALL,
     PLAIN,
     TEXTS,
@@ -63,11 +65,21 @@ class Reader:
             return Frame(raw, deltas=aside, done=True)
         document = decode(data)
         if document.get("error"):
-            return Frame(raw, document, (*aside, *rest(document, (), frozenset())), error=True)
+            return _error_frame(raw, document, aside)
         plain = _plain(document)
         deltas = (*aside, *(_chunk(document) if plain is None else plain))
         usage = usage_of(document) if document.get("usage") else None
         return Frame(raw, document, deltas, usage, text_(document.get("model", ""), ("model",)))
+
+
+def _error_frame(raw: bytes, document: Document, aside: tuple[Delta, ...]) -> Frame:
+    """An error that the server reports. Only its words go on: a client may read whatever else stands in there."""
+    reported = document["error"]
+    words = reported if isinstance(reported, dict) else {"message": reported}
+    kept = {key: words[key] for key in ERROR if isinstance(words.get(key), str | None) and key in words}
+    if document != {"error": kept}:
+        raw, document = b"data: " + encode({"error": kept}) + b"\n\n", {"error": kept}
+    return Frame(raw, document, (*aside, *rest(document, (), frozenset())), error=True)
 
 
 def _plain(document: Document) -> tuple[Delta, ...] | None:
@@ -136,6 +148,8 @@ def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator
         text_(call.get("id") or "", (*path, "id")),
         text_(body.get("name") or "", (*path, kind, "name")),
         text_(body.get(arguments) or "", (*path, kind, arguments)),
+        kind,
+        "index" in call or index == LEGACY_CALL,
     )
     yield from rest(body, (*path, kind), {"name", arguments})
     yield from rest(call, path, {"index", "id", "type", kind})
