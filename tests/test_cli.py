@@ -68,7 +68,7 @@ def test_an_error_is_printed_with_where_and_what_to_do(tmp_path: Path, capsys: p
     file.write_text("[gateway]\nport = 'x'\n")
     code, out, err = said(capsys, "up", "--config", str(file), "--data", str(tmp_path))
     assert (code, out) == (ConfigError.exit_code, "")
-    assert err == f"interlock: {file}:2: port must be a whole number from 0, not 'x'\n  correct the value\n"
+    assert err == f"interlock: {file}:2: [gateway] port must be a whole number from 0, not 'x'\n  correct the value\n"
 
 
 @pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (ConfigError("x"), 3)])

@@ -22,7 +22,7 @@ bundled = false
 files = ["own.cedar"]
 [llm.upstreams.openai]
 url = "https://models.example/v1"
-[llm.upstreams."my vllm"]
+[llm.upstreams."my-vllm"]
 url = "http://127.0.0.1:8000/v1"
 api_key_env = "VLLM_KEY"
 [workloads.billing-agent]
@@ -47,7 +47,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert read.console.hosts == ("a.example", "b.example")
     assert (read.policy.bundled, read.policy.files) == (False, ("own.cedar",))
     assert read.upstreams["openai"].url == "https://models.example/v1"
-    assert read.upstreams["my vllm"].api_key_env == "VLLM_KEY"
+    assert read.upstreams["my-vllm"].api_key_env == "VLLM_KEY"
     assert read.workloads["billing-agent"].tools == ()
     assert read.workloads["billing-agent"].models is None
     assert read.workloads["apps/chat"].models == ("m",)
@@ -153,3 +153,22 @@ def test_any_text_is_settings_or_a_config_error(tmp_path_factory: pytest.TempPat
         message = str(refused)
         assert message.startswith(str(file))
     assert read is None or dataclasses.is_dataclass(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[tools.run]\nsink = "exec"', "3: sink cannot be 'exec'"),
+        ('[tools.run]\noutput = "Internal"', "3: output cannot be 'Internal'"),
+        ("[gateway]\nmax_body_bytes = 0", "3: max_body_bytes must be at least 1"),
+        ('[workloads."a b"]\nmodels = "gpt"', "3: [workloads.a b] models must be a list of texts"),
+        ('[llm.upstreams.a]\nurl = "ftp://x"', "3: upstream 'a' needs a url, not 'ftp://x'"),
+        ('[llm.upstreams.healthz]\nurl = "http://x"', "2: an upstream cannot be called 'healthz'"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "interlock.toml"
+    file.write_text(f"# one line\n{text}\n", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(str(file), str(tmp_path), {})
+    assert caught.value.brief.startswith(f"{file}:{said}")

@@ -88,7 +88,11 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
     for name, upstream in tables["upstreams"].items():
         if not re.match(r"https?://[^/]", upstream.url):
             where = _where(path, text, f"llm.upstreams.{name}", "url")
-            raise ConfigError(f"upstream {name!r} needs a url", where=where, hint='such as url = "https://host/v1"')
+            hint = 'an http or https address, such as url = "https://host/v1"'
+            raise ConfigError(f"upstream {name!r} needs a url, not {upstream.url!r}", where=where, hint=hint)
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == "healthz":
+            where = _where(path, text, "", f"llm.upstreams.{name}")
+            raise ConfigError(f"an upstream cannot be called {name!r}", where=where, hint="letters, digits, - and _")
     return Settings(data=_data(data, env), file=path, **sections, **tables)
 
 
@@ -130,7 +134,8 @@ def _section(
     for f in dataclasses.fields(kind):  # type: ignore[arg-type]
         variable = f"INTERLOCK_{name}_{f.name}".upper()
         if variable in env:
-            values[f.name] = _from_env(env[variable], hints[f.name], variable)
+            where = f"environment variable {variable}"
+            values[f.name] = _within(_from_env(env[variable], hints[f.name], variable), f, where)
     return kind(**values)
 
 
@@ -157,13 +162,14 @@ def _fields(section: str, kind: type, table: object, path: Path | None, text: st
             f"[{section}] is not a table", where=_where(path, text, "", section), hint=f"write [{section}]"
         )
     hints = typing.get_type_hints(kind)
+    declared = {f.name: f for f in dataclasses.fields(kind)}
     values: dict[str, Any] = {}
     for name, value in table.items():
         where = _where(path, text, section, name)
         if name not in hints:
             known = ", ".join(sorted(hints))
             raise ConfigError(f"unknown setting {name!r} in [{section}]", where=where, hint=f"known ones: {known}")
-        values[name] = _typed(value, hints[name], where, name)
+        values[name] = _within(_typed(value, hints[name], where, f"[{section}] {name}"), declared[name], where)
     return values
 
 
@@ -180,6 +186,19 @@ def _typed(value: object, hint: Any, where: str, name: str) -> object:
     expected = {bool: "true or false", int: "a whole number from 0", str: "a text", tuple[str, ...]: "a list of texts"}
     say = next(expected[w] for w in wanted if w in expected)
     raise ConfigError(f"{name} must be {say}, not {value!r}", where=where, hint="correct the value")
+
+
+def _within(value: object, declared: dataclasses.Field[Any], where: str) -> object:
+    """`value`, if it is one that the setting may have."""
+    least, choices = declared.metadata["least"], declared.metadata["choices"]
+    if isinstance(value, int) and not isinstance(value, bool) and value < least:
+        raise ConfigError(
+            f"{declared.name} must be at least {least}, not {value}", where=where, hint="correct the value"
+        )
+    if isinstance(value, str) and choices and value not in ("", *choices):
+        hint = f"one of {', '.join(choices)}"
+        raise ConfigError(f"{declared.name} cannot be {value!r}", where=where, hint=hint)
+    return value
 
 
 def _from_env(value: str, hint: Any, variable: str) -> object:
@@ -204,7 +223,7 @@ def _where(path: Path | None, text: str, section: str, key: str) -> str:
     table = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            name = header[1].replace('"', "").replace("'", "").replace(" ", "")
+            name = ".".join(part.strip().strip("\"'") for part in header[1].split("."))
             if not section and (name == key or name.startswith(f"{key}.")):
                 return f"{path}:{number}"
             inside = name == section

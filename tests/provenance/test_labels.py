@@ -5,8 +5,8 @@ import pytest
 from interlock.model.event import ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance import ToolLabels, derive
-from interlock.provenance.labels import HARMLESS, SINKS, UNKNOWN, words
-from interlock.provenance.settings import ToolOverride
+from interlock.provenance.labels import HARMLESS, UNKNOWN, words
+from interlock.provenance.settings import SINKS, ToolOverride
 
 
 def sink(name: str, *properties: str) -> str:

@@ -13,8 +13,6 @@ from types import ModuleType
 from interlock import __version__
 from interlock.model.errors import InterlockError
 
-USAGE_ERROR = 2
-
 
 def names() -> list[str]:
     """The names of all commands, in order."""

@@ -50,5 +50,8 @@ async def _serve(settings: Settings) -> None:
             if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
                 print(f"          {upstream.api_key_env} is not set: requests go out with no credential", flush=True)
         print(f"data      {settings.data}", flush=True)
+        for name, host in (("gateway", settings.gateway.host), ("console", settings.console.host)):
+            if not host.startswith(("127.", "localhost", "::1")):
+                print(f"warning   the {name} listens on {host} in plain HTTP: put TLS in front of it", flush=True)
         await stop.wait()
         print("stopping: waiting for the answers under way", flush=True)

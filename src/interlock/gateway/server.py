@@ -12,6 +12,7 @@ from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.upstream import Pool
 from interlock.guard import Call, Rules, exchange
 from interlock.identity.keys import Keyring
+from interlock.knowledge import redact
 from interlock.model.errors import AuditError, ConfigError, IdentityError
 from interlock.model.record import Record, RecordKind, Verdict
 from interlock.protocols import Adapter
@@ -262,7 +263,11 @@ class Gateway:
     ) -> None:
         try:
             self._note(
-                RecordKind.REFUSAL, status=status, verdict=Verdict.BLOCKED, reason=reason[:500], route=path[:200]
+                RecordKind.REFUSAL,
+                status=status,
+                verdict=Verdict.BLOCKED,
+                reason=redact(reason)[:500],
+                route=redact(path)[:200],
             )
         except AuditError as error:
             client.reply(503, self.unrecorded(error), close=True)

@@ -12,15 +12,17 @@ class GatewaySettings:
     host: str = setting("127.0.0.1", "Address to listen on. Loopback unless you put TLS in front of it.")
     port: int = setting(7700, "Port to listen on; 0 takes a free one.")
     name: str = setting("gw-1", "This gateway's name in the audit log; one log for each name.")
-    max_header_bytes: int = setting(32_768, "Request line and headers together; more is answered with 431.")
-    max_body_bytes: int = setting(16_777_216, "A request's or an answer's body; more is answered with 413 or 502.")
-    header_timeout_s: int = setting(10, "From a request's first byte to its last header.")
-    body_timeout_s: int = setting(60, "From a request's last header to the end of its body.")
-    idle_timeout_s: int = setting(120, "A connection with no request under way is closed after this.")
-    connect_timeout_s: int = setting(10, "For a connection to an upstream, TLS included.")
-    answer_timeout_s: int = setting(300, "From the request sent to the upstream's first byte.")
-    stream_timeout_s: int = setting(120, "Between two pieces of an upstream's answer.")
-    max_connections: int = setting(10_000, "Client connections at once; more are answered with 503.")
+    max_header_bytes: int = setting(32_768, "Request line and headers together; more is answered with 431.", least=1)
+    max_body_bytes: int = setting(
+        16_777_216, "A request's or an answer's body; more is answered with 413 or 502.", least=1
+    )
+    header_timeout_s: int = setting(10, "From a request's first byte to its last header.", least=1)
+    body_timeout_s: int = setting(60, "From a request's last header to the end of its body.", least=1)
+    idle_timeout_s: int = setting(120, "A connection with no request under way is closed after this.", least=1)
+    connect_timeout_s: int = setting(10, "For a connection to an upstream, TLS included.", least=1)
+    answer_timeout_s: int = setting(300, "From the request sent to the upstream's first byte.", least=1)
+    stream_timeout_s: int = setting(120, "Between two pieces of an upstream's answer.", least=1)
+    max_connections: int = setting(10_000, "Client connections at once; more are answered with 503.", least=1)
 
 
 @dataclass(frozen=True, slots=True)

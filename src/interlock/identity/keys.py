@@ -20,7 +20,6 @@ from interlock.store import Key
 _ID_BYTES = 7  # 56 bits in 12 characters, of which the first 10 are taken
 _ID_CHARS = 10
 _SECRET_BYTES = 32
-_SECRET_CHARS = 52
 # A valid credential can be written in a few ways (bare, `Bearer`, more spaces); beyond this, each is examined anew.
 PROVEN_MAX = 20_000
 _KEY = re.compile(r"(ilk_([a-z2-7]{10})_([a-z2-7]{52}))([a-z2-7]{7})")

@@ -12,7 +12,6 @@ from interlock.model.event import ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance.settings import ToolOverride
 
-SINKS = ("none", "read", "write", "fetch", "send", "publish", "admin", "credential", "delete", "money", "execute")
 UNKNOWN = "unknown"
 # Nothing leaves and nothing changes: the arguments decide only what comes back.
 HARMLESS = frozenset({"none", "read"})

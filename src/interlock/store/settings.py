@@ -16,6 +16,8 @@ class StoreSettings:
 class AuditSettings:
     """`[audit]`: the append-only log."""
 
-    checkpoint_records: int = setting(1000, "Sign a checkpoint after this many records,")
+    checkpoint_records: int = setting(1000, "Sign a checkpoint after this many records,", least=1)
     checkpoint_s: int = setting(10, "or after this many seconds with a new record, whichever comes first.")
-    segment_bytes: int = setting(67_108_864, "Begin a new file of the log when the last one has this size.")
+    segment_bytes: int = setting(
+        67_108_864, "Begin a new file of the log when the last one has this size.", least=65_536
+    )
