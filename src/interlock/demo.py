@@ -21,6 +21,7 @@ from interlock.config import Settings, load
 from interlock.gateway.settings import Upstream
 from interlock.governance.coverage import COLUMNS, Coverage, Mark
 from interlock.identity.keys import mint
+from interlock.model.asset import Status
 from interlock.model.errors import InterlockError
 from interlock.model.record import Step, Verdict
 from interlock.scan import scan
@@ -96,14 +97,15 @@ class _Story:
         store.save_scan(found)
         ids = [workload.id for workload in found.workloads]
         self._say(f"{found.files} files hold {len(found.assets)} AI assets in {len(ids)} workloads: {', '.join(ids)}.")
-        for finding in found.findings:
+        failed = [finding for finding in found.findings if finding.status is Status.FAIL]
+        for finding in failed:
             place = f"{finding.site.path}:{finding.site.line}"
             self.out.print(f"  [red]{finding.severity.value:<9}[/]{shown(finding.title)}\n           {shown(place)}")
         now = current_coverage(settings, store)
         self._say("Who holds in both layers?")
         self._coverage(now)
         _expect(WORKLOAD in now.not_enforced, f"{WORKLOAD} was found and is not enforced")
-        _expect(bool(found.findings), "the scan found something to mend")
+        _expect(bool(failed), "the scan found something to mend")
 
     async def unprotected(self, model: str) -> None:
         """Run the agent as it is."""
