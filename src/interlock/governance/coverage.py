@@ -182,7 +182,8 @@ def _clean(found: Workload, scan: Scan) -> Cell:
         return Cell(Mark.PARTIAL, f"{unknown} not judged")
     if unread := sum(workload_at(missed.path, scan.workloads) == found for missed in scan.not_scanned):
         return Cell(Mark.PARTIAL, f"{unread} not scanned")
-    return Cell(Mark.YES, _count(own) if own else "clean")
+    failed = [finding for finding in own if finding.status is Status.FAIL]
+    return Cell(Mark.YES, _count(failed) if failed else f"{len(own)} not judged" if own else "clean")
 
 
 def _is_grave(finding: Finding) -> bool:
