@@ -131,7 +131,7 @@ def test_a_folder_whose_name_begins_the_same_is_another_one() -> None:
         ([finding("bot", Severity.HIGH), finding("bot", Severity.CRITICAL)], "no", "1 critical"),
         ([finding("bot", Severity.MEDIUM)], "yes", "1 medium"),
         ([finding("bot", Severity.HIGH, Status.UNKNOWN)], "partial", "1 not judged"),
-        ([finding("bot", Severity.LOW, Status.UNKNOWN)], "yes", "1 low"),
+        ([finding("bot", Severity.LOW, Status.UNKNOWN)], "yes", "1 not judged"),
         ([finding("other", Severity.HIGH)], "yes", "clean"),
         ([], "yes", "clean"),
     ],
