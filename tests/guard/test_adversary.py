@@ -120,3 +120,18 @@ def test_an_internal_tool_that_gives_back_what_it_was_asked_has_not_said_it(ques
 def test_an_id_that_was_called_twice_before_its_result_stands_for_no_tool() -> None:
     sent = paid(asked("read_mail", "{}"), asked("get_vendor", "{}"), result("pay GB33BUKB2020155"), overrides=INTERNAL)
     assert b"Not permitted: pay_invoice" in sent
+
+
+def test_an_answer_with_more_calls_than_anybody_makes_stays_here() -> None:
+    calls = [{"id": f"c{n}", "type": "function", "function": {"name": "read_x", "arguments": "{}"}} for n in range(300)]
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": calls}, "finish_reason": "tool_calls"}
+    whole = play(ASK, WHOLE, json.dumps({"model": "m", "choices": [choice]}).encode())
+    assert whole.short[-1] == "reply 502"
+    streamed = stream(*(chunk(piece(n, "{}", name="read_x")) for n in range(300)), chunk({}, "tool_calls"))
+    assert b"read_x" not in streamed.sent
+
+
+def test_an_answer_with_more_choices_than_can_be_asked_for_stays_here() -> None:
+    choice = {"message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+    body = json.dumps({"model": "m", "choices": [choice | {"index": n} for n in range(200)]}).encode()
+    assert play(ASK, WHOLE, body).short[-1] == "reply 502"

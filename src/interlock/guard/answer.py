@@ -13,6 +13,8 @@ from interlock.protocols import decode, texts
 from interlock.provenance import judge
 from interlock.provenance.labels import HARMLESS, property_names
 
+# The APIs allow 128 tools in a request; nobody calls more of them at once, and each call is searched for.
+MOST_CALLS = 256
 LEAK = "An argument holds what a detector took for a secret."
 
 

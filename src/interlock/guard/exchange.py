@@ -8,7 +8,7 @@ only after its record is durable; and every way out of here leaves a record.
 import re
 from dataclasses import dataclass
 
-from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
 from interlock.guard.inspect import Inspected, inspect, logged, place_name
 from interlock.guard.rules import Call, Rules
@@ -169,6 +169,8 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exc
     verdicts: dict[Path, CallVerdict] = {}
     for event in answer.events:
         if isinstance(event, ToolCall):
+            if len(verdicts) >= MOST_CALLS:
+                raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
             verdicts[event.path] = judge.call(event)
         elif isinstance(event, Opaque):
             _refuse_opaque(event, judge, rules)

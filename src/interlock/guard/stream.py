@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from interlock.guard.answer import AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, marker, notice, replaced
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Opaque, Signal, Span, ToolCall
@@ -130,6 +130,8 @@ class StreamGuard:
 
     def _add_call(self, delta: CallDelta) -> None:
         called = self._calls.setdefault((delta.choice, delta.index), _Called(delta.call_id, delta.name, delta.kind))
+        if len(self._calls) > MOST_CALLS:
+            raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
         if delta.kind != called.kind or delta.numbered is not self._numbered.setdefault(delta.choice, delta.numbered):
             raise ProtocolError("pieces of tool calls can be put together in two ways", status=502)
         # Clients differ: some put later pieces of a name behind it, some take the last one.

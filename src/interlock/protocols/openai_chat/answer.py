@@ -23,6 +23,7 @@ from interlock.protocols._json import (
 from interlock.protocols.openai_chat.fields import (
     ENVELOPE,
     FINISHES,
+    MOST_CHOICES,
     TOKENS,
     message_fields,
     numbers,
@@ -33,7 +34,10 @@ def read_answer(data: bytes) -> Answer:
     """A whole answer, understood."""
     document = decode(data)
     events: list[Event] = [*envelope(document)]
-    for position, value in enumerate(list_(document.get("choices"), ("choices",))):
+    choices = list_(document.get("choices"), ("choices",))
+    if len(choices) > MOST_CHOICES:
+        raise ProtocolError(f"an answer with over {MOST_CHOICES} choices", where="choices", status=502)
+    for position, value in enumerate(choices):
         path: Path = ("choices", position)
         choice = object_(value, path)
         events += message_fields(_output(choice, path), (*path, "message"), "assistant", Channel.OUTPUT, {})

@@ -53,6 +53,8 @@ CONTENT = frozenset({"content"})
 ENDS = ("finish_reason", "logprobs")
 PLAIN = frozenset({"index", "delta", *ENDS})
 LEGACY_CALL = -1
+# By the API, `n` is at most 128.
+MOST_CHOICES = 128
 # The words of an error.
 ERROR = ("message", "type", "param", "code")
 
