@@ -419,5 +419,7 @@ def test_the_sweeper_outlives_a_fault() -> None:
             await until(lambda: len(gate.said) == 1)
             await until(lambda: len(gate.said) == 2)
             gate.gateway.clients.remove(odd)  # type: ignore[arg-type]
+            assert all("LookupError" in line for line in gate.said)
+            assert await gate.serves()
 
     run(work)
