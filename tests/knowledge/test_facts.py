@@ -63,3 +63,24 @@ def test_every_framework_file_is_listed_and_loads() -> None:
         assert framework.items
         assert len(framework.ids()) == len(framework.items) + len(framework.tactics) + len(framework.mitigations)
     assert "LLM02:2025" in knowledge.frameworks()["owasp_llm_2025"].ids()
+
+
+def test_variables_of_clients_are_named_once_and_say_where_they_were_seen() -> None:
+    protocols = knowledge.client_protocols()
+    assert [p.name for p in protocols] == ["openai", "anthropic", "gemini", "bedrock", "ollama", "azure"]
+    names = [v.name for p in protocols for v in p.variables]
+    assert len(names) == len(set(names))
+    for protocol in protocols:
+        assert set(protocol.services) <= set(knowledge.services())
+        assert {v.holds for v in protocol.variables} == {"address", "key"}
+        assert all(v.readers and v.ref for v in protocol.variables)
+        assert all(knowledge.model_credential(v.name, "x") for v in protocol.variables if v.holds == "key")
+        assert not any(knowledge.model_credential(v.name, "x") for v in protocol.variables if v.holds == "address")
+
+
+def test_a_model_credential_is_known_by_its_name_or_its_value() -> None:
+    assert knowledge.model_credential("AWS_SECRET_ACCESS_KEY", "x")
+    key = next(c.example for c in knowledge.credentials() if c.id == "groq").replace("EXAMPLE", "Wq7Zt4N")
+    assert knowledge.model_credential("MY_OWN_NAME", key)
+    for name in ("PATH", "GITHUB_TOKEN", "TAVILY_API_KEY", "LANGSMITH_API_KEY", "OPENAI_ORG_ID"):
+        assert not knowledge.model_credential(name, "x")

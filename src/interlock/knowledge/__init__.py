@@ -6,6 +6,8 @@ once, when first asked for, through `importlib.resources`; this is the only read
 
 from interlock.knowledge.addresses import bare_url as bare_url
 from interlock.knowledge.addresses import host_of as host_of
+from interlock.knowledge.facts import ClientProtocol as ClientProtocol
+from interlock.knowledge.facts import ClientVariable as ClientVariable
 from interlock.knowledge.facts import Credential as Credential
 from interlock.knowledge.facts import Family as Family
 from interlock.knowledge.facts import Framework as Framework
@@ -15,6 +17,7 @@ from interlock.knowledge.facts import Pattern as Pattern
 from interlock.knowledge.facts import Service as Service
 from interlock.knowledge.facts import Symbol as Symbol
 from interlock.knowledge.facts import Symbols as Symbols
+from interlock.knowledge.facts import client_protocols as client_protocols
 from interlock.knowledge.facts import credentials as credentials
 from interlock.knowledge.facts import families as families
 from interlock.knowledge.facts import frameworks as frameworks
@@ -29,6 +32,7 @@ from interlock.knowledge.matching import credential_service as credential_servic
 from interlock.knowledge.matching import find_credentials as find_credentials
 from interlock.knowledge.matching import is_filler as is_filler
 from interlock.knowledge.matching import is_unknown_secret as is_unknown_secret
+from interlock.knowledge.matching import model_credential as model_credential
 from interlock.knowledge.matching import model_provider as model_provider
 from interlock.knowledge.matching import redact as redact
 from interlock.knowledge.matching import service_at as service_at

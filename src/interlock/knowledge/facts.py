@@ -1,4 +1,4 @@
-"""The facts, typed: services, credentials, symbols, packages, models and frameworks, each loaded once when asked for.
+"""The facts, typed: services, credentials, symbols, packages, clients, models and frameworks, each loaded once.
 
 Raises nothing of its own: a data file that does not fit its struct is a bug of this package, which
 `tests/knowledge` finds, and comes out as `msgspec.ValidationError`.
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -139,6 +139,31 @@ class Family(msgspec.Struct, frozen=True):
     regex: str
 
 
+class ClientVariable(msgspec.Struct, frozen=True):
+    """An environment variable that SDKs read: a model server's `address` (with `path` after it) or their `key`."""
+
+    name: str
+    holds: Literal["address", "key"]
+    readers: str
+    ref: str
+    path: str = ""
+
+
+class ClientProtocol(msgspec.Struct, frozen=True):
+    """What leads the SDKs of one protocol to a server. `services` are those that speak it at their own hosts."""
+
+    name: str
+    services: tuple[str, ...]
+    variables: tuple[ClientVariable, ...]
+
+
+class GeneralCredential(msgspec.Struct, frozen=True):
+    """An environment variable with a credential that opens models among much else."""
+
+    name: str
+    ref: str
+
+
 class Item(msgspec.Struct, frozen=True):
     """One requirement, risk or technique of a framework, described in our own words."""
 
@@ -176,6 +201,11 @@ class _Packages(msgspec.Struct, frozen=True):
     packages: tuple[Package, ...]
 
 
+class _Clients(msgspec.Struct, frozen=True):
+    protocols: tuple[ClientProtocol, ...]
+    general: tuple[GeneralCredential, ...]
+
+
 class _Models(msgspec.Struct, frozen=True):
     families: tuple[Family, ...]
 
@@ -202,6 +232,19 @@ def symbols() -> Symbols:
 def packages() -> Mapping[str, Package]:
     """Every known package by normalised name."""
     return MappingProxyType({p.name: p for p in _read("data/packages", _Packages).packages})
+
+
+@cache
+def client_protocols() -> tuple[ClientProtocol, ...]:
+    """The environment variables by which SDKs find a server and prove who they are, by protocol."""
+    return _read("data/client_environment", _Clients).protocols
+
+
+@cache
+def client_credentials() -> frozenset[str]:
+    """Environment variables in which SDKs look for a key, or for one that opens models among much else."""
+    keys = {v.name for protocol in client_protocols() for v in protocol.variables if v.holds == "key"}
+    return keys | frozenset(c.name for c in _read("data/client_environment", _Clients).general)
 
 
 @cache

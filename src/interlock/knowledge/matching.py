@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from interlock.knowledge.facts import Credential, Service, credentials, families, services
+from interlock.knowledge.facts import Credential, Service, client_credentials, credentials, families, services
 
 # Names that AI SDKs read but that stand for much else as well: a program that reads GITHUB_TOKEN is not AI.
 GENERAL_ENV = frozenset({
@@ -144,6 +144,24 @@ def _credential_env() -> Mapping[str, str]:
 def credential_service(name: str) -> str | None:
     """The service whose credential the environment variable `name` holds; None if that is not known."""
     return _credential_env().get(name)
+
+
+# Services whose credential opens a model. Vector stores, search and tracing are for the agent's other work.
+MODEL_CATEGORIES = frozenset({"llm_api", "gateway", "embedding"})
+
+
+def model_credential(name: str, value: str) -> bool:
+    """Whether the environment variable `name` with this value opens a provider's models, by its name or its value.
+
+    >>> model_credential("OPENAI_API_KEY", "x"), model_credential("TAVILY_API_KEY", "x"), model_credential("HOME", "/")
+    (True, False, False)
+    """
+    if name in client_credentials():
+        return True
+    opened = {hit.credential.service for hit in find_credentials(value)}
+    if service := credential_service(name):
+        opened.add(service)
+    return any(s in services() and services()[s].category in MODEL_CATEGORIES for s in opened)
 
 
 @cache
