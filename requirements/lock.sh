@@ -6,4 +6,7 @@ compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-
     --no-emit-find-links --no-header --annotation-style line "$@"; }
 compile pyproject.toml requirements/build.in -o requirements/runtime.txt
 compile pyproject.toml requirements/build.in --extra demo -c requirements/runtime.txt -o requirements/demo.txt
-compile pyproject.toml requirements/dev.in --extra demo -c requirements/demo.txt -o requirements/dev.txt
+compile pyproject.toml requirements/dev.in --extra demo --extra aws --extra encodings -c requirements/demo.txt -o requirements/dev.txt
+for extra in aws encodings; do
+    compile pyproject.toml requirements/build.in --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
+done

@@ -9,6 +9,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,8 +27,8 @@ from interlock.inventory.identity import identity
 from interlock.knowledge import frameworks
 from interlock.model.asset import Asset, AssetKind, Evidence, Observation, Site, Status
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Event, Opaque, Signal, Text, ToolCall, ToolDefinition
-from interlock.protocols import Adapter, CallDelta, Frame, TextDelta, adapters
+from interlock.model.event import Channel, Event, Media, Opaque, Signal, Text, ToolCall, ToolDefinition
+from interlock.protocols import Adapter, CallDelta, Frame, Request, TextDelta, Wire, adapters
 from interlock.protocols._json import where
 from interlock.sources import FileSource, file_sources
 from tests.purity import pure
@@ -246,6 +247,8 @@ def short(event: Event) -> str:
             return f"call:{name}({arguments})"
         case ToolDefinition(name=name):
             return f"tool:{name}"
+        case Media(kind=kind, source=source):
+            return f"{kind}:{source}"
         case Opaque(path=path, text=text):
             return f"opaque:{where(path)}={text}"
 
@@ -255,6 +258,8 @@ def streamed(frames: list[Frame]) -> list[Event]:
     grown: dict[object, Event] = {}
     for delta in (delta for frame in frames for delta in frame.deltas):
         match delta:
+            case TextDelta(again=True) | CallDelta(again=True) if delta_key(delta) in grown:
+                pass
             case TextDelta(stream, text):
                 said = grown.get(stream)
                 grown[stream] = Text(stream, Channel.OUTPUT, (said.text if isinstance(said, Text) else "") + text)
@@ -263,23 +268,34 @@ def streamed(frames: list[Frame]) -> list[Event]:
                 assert isinstance(old, ToolCall)
                 call = ToolCall((), old.call_id + call_id, old.name + name, old.arguments + arguments)
                 grown[choice, index] = call
-            case Opaque():
+            case Opaque() | Media():
                 grown[object()] = delta
             case _:
                 pass
     return list(grown.values())
 
 
-def read(adapter: Adapter, kind: str, data: bytes) -> list[Event]:
+def delta_key(delta: TextDelta | CallDelta) -> object:
+    return delta.stream if isinstance(delta, TextDelta) else (delta.choice, delta.index)
+
+
+def requested(adapter: Adapter, data: bytes, path: str) -> Request:
+    target = adapter.target(path or adapter.routes[0])
+    assert target, "the path of the example is none of the adapter's routes"
+    return adapter.request(data, target)
+
+
+def read(adapter: Adapter, wire: Wire) -> list[Event]:
     """The events of an example's bytes, read as what they are. Raises: ProtocolError."""
-    match kind:
+    data = wire.data
+    match wire.kind:
         case "request":
-            return list(adapter.request(data).events)
+            return list(requested(adapter, data, wire.path).events)
         case "answer":
             return list(adapter.answer(data).events)
         case "stream":
             return streamed(frames_of(adapter, [data]))
-    raise AssertionError(f"an example's kind is request, answer or stream, not {kind!r}")
+    raise AssertionError(f"an example's kind is request, answer or stream, not {wire.kind!r}")
 
 
 def frames_of(adapter: Adapter, parts: list[bytes]) -> list[Frame]:
@@ -291,9 +307,9 @@ def frames_of(adapter: Adapter, parts: list[bytes]) -> list[Frame]:
 
 @pytest.mark.parametrize(("adapter", "case"), cases("protocols"))
 def test_an_adapter_reads_its_examples_purely(adapter: Adapter, case: Any) -> None:
-    first = read(adapter, case.given.kind, case.given.data)
+    first = read(adapter, case.given)
     with pure():
-        again = read(adapter, case.given.kind, case.given.data)
+        again = read(adapter, case.given)
     assert tuple(short(event) for event in first) == case.expect
     assert first == again
 
@@ -301,7 +317,9 @@ def test_an_adapter_reads_its_examples_purely(adapter: Adapter, case: Any) -> No
 @pytest.mark.parametrize("adapter", entries("protocols"))
 def test_an_adapter_has_an_example_of_each_direction(adapter: Adapter) -> None:
     assert {case.given.kind for case in adapter.examples} == {"request", "answer", "stream"}
-    assert adapter.route.startswith("/")
+    assert all(route.startswith(f"{adapter.base}/") or adapter.base for route in adapter.routes)
+    assert all(route.startswith("/") for route in adapter.routes)
+    assert len(set(adapter.routes)) == len(adapter.routes) > 0
 
 
 @pytest.mark.parametrize(("adapter", "case"), cases("protocols"))
@@ -309,7 +327,7 @@ def test_what_nobody_edits_stays_byte_identical(adapter: Adapter, case: Any) -> 
     data = case.given.data
     match case.given.kind:
         case "request":
-            assert adapter.request(data).raw == data
+            assert requested(adapter, data, case.given.path).raw == data
         case "answer":
             assert adapter.answer(data).raw == data
         case _:
@@ -336,9 +354,11 @@ def test_junk_gives_a_protocol_error_or_nothing_worse(adapter: Adapter, junk: by
     for _ in range(choose.randrange(1, 4)):
         at = choose.randrange(len(broken))
         broken[at : at + choose.randrange(4)] = choose.randbytes(choose.randrange(3))
-    for kind, data in ((case.kind, bytes(broken)), *((kind, junk) for kind in ("request", "answer", "stream"))):
+    path = next(e.given.path for e in adapter.examples if e.given.kind == "request")
+    given = [Wire(case.kind, bytes(broken), case.path)]
+    for wire in (*given, *(Wire(kind, junk, path) for kind in ("request", "answer", "stream"))):
         try:
-            events = read(adapter, kind, data)
+            events = read(adapter, wire)
         except ProtocolError:
             continue
         assert all(isinstance(event, Event) for event in events)
@@ -363,22 +383,31 @@ def planted(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield where(path), json.dumps(document).encode()
 
 
+def stream_pieces(adapter: Adapter, data: bytes) -> list[bytes]:
+    """A stream's bytes, cut so that each JSON document is a piece of its own."""
+    if adapter.stream_type == b"text/event-stream":
+        return re.split(rb"(?m)(?<=^data: )(\{.*\})$", data)
+    if adapter.stream_type == b"application/x-ndjson":
+        return re.split(rb"(?m)^(\{.*\})$", data)
+    raise AssertionError(f"say here how documents lie in a stream of {adapter.stream_type!r}")
+
+
 @pytest.mark.parametrize(("adapter", "case"), cases("protocols"))
 def test_a_new_string_in_any_object_is_seen_or_refused(adapter: Adapter, case: Any) -> None:
     if case.given.kind == "stream":
-        events = case.given.data.split(b"\n\n")
+        pieces = stream_pieces(adapter, case.given.data)
         whole = [
-            (f"event {n}: {path}", b"\n\n".join([*events[:n], b"data: " + document, *events[n + 1 :]]))
-            for n, event in enumerate(events)
-            if event.startswith(b"data: {")
-            for path, document in planted(event.removeprefix(b"data: "))
+            (f"event {n}: {path}", b"".join([*pieces[:n], before, document, after, *pieces[n + 3 :]]))
+            for n, (before, event, after) in enumerate(zip(pieces, pieces[1:], pieces[2:], strict=False))
+            if event.startswith(b"{") and n % 2 == 0
+            for path, document in planted(event)
         ]
     else:
         whole = list(planted(case.given.data))
     silent = []
     for path, data in whole:
         try:
-            seen = read(adapter, case.given.kind, data)
+            seen = read(adapter, replace(case.given, data=data))
         except ProtocolError:
             continue
         if CANARY not in repr(seen):

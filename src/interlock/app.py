@@ -78,7 +78,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
     if settings.policy.bundled:
         sources.insert(0, Source("bundled.cedar", bundled.joinpath("bundled.cedar").read_text("utf-8")))
     scopes = {
-        name: Scope(manifest.models, manifest.tools, manifest.unsafe_tools)
+        name: Scope(manifest.models, manifest.tools, manifest.unsafe_tools, manifest.extras)
         for name, manifest in settings.workloads.items()
     }
     key = _secret(settings.data / "keys" / "digest.key")

@@ -183,12 +183,13 @@ def test_only_what_is_needed_goes_to_the_model() -> None:
     run(work)
 
 
-def test_a_query_is_not_part_of_the_address() -> None:
+def test_a_query_that_the_protocol_does_not_know_is_refused_and_not_kept() -> None:
     async def work() -> None:
-        async with RawServer([[Move.READ, whole()]]) as server, wire(server.url) as gate:
+        async with RawServer([]) as server, wire(server.url) as gate:
             answer = await gate.ask(gate.post(path=PATH + "?key=secret-in-a-url"))
-            assert answer.status == 200
-            assert server.asked[0].startswith(b"POST /v1/chat/completions HTTP/1.1\r\n")
+            assert answer.status == 400
+            assert "query" in answer.error["message"]
+            assert not server.asked
             assert not any("secret-in-a-url" in str(record) for record in gate.records())
 
     run(work)

@@ -137,7 +137,9 @@ class Answer:
         assert self.headers["content-type"] == "application/json"
         error: dict[str, Any] = json.loads(self.body)["error"]
         assert error["message"].startswith("interlock: ")
-        assert error["type"] == ("server_error" if self.status >= 500 else "invalid_request_error")
+        kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+        other = "server_error" if self.status >= 500 else "invalid_request_error"
+        assert error["type"] in (kinds.get(self.status, other), other)
         return error
 
 

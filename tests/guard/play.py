@@ -85,7 +85,7 @@ def play(
 
     `thrown` is thrown in place of the answer to command number `throw_at`. What the exchange lets out, comes out.
     """
-    running = exchange(ADAPTER, body, call or make_call(), rules or make_rules())
+    running = exchange(ADAPTER, "/v1/chat/completions", body, call or make_call(), rules or make_rules())
     left: Sequence[Told | Exception] = list(script)
     played = Played()
     told: Told | Exception = None

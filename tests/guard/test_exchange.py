@@ -73,20 +73,50 @@ def test_a_model_out_of_scope_goes_nowhere() -> None:
 
 
 def test_what_is_not_understood_goes_nowhere_unless_a_policy_permits_it() -> None:
-    image = request([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.example"}}]}])
-    refused = play(image)
+    odd = request([{"role": "user", "content": [{"type": "hologram", "hologram": {"url": "https://x.example"}}]}])
+    refused = play(odd)
     assert refused.short == ["note request blocked", "reply 400"]
-    assert "messages[].content[].image_url" in json.loads(refused.sent)["error"]["message"]
-    own = '@id("images") permit (principal, action == Action::"passOpaque", resource);'
-    assert play(image, WHOLE, FINE, rules=make_rules(own)).forwarded == [image]
+    assert "messages[].content[].hologram" in json.loads(refused.sent)["error"]["message"]
+    own = '@id("odd") permit (principal, action == Action::"passOpaque", resource);'
+    assert play(odd, WHOLE, FINE, rules=make_rules(own)).forwarded == [odd]
+
+
+def test_an_image_goes_on_and_is_noted_unless_a_policy_forbids_it() -> None:
+    image = request([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.example"}}]}])
+    passed = play(image, WHOLE, FINE)
+    assert passed.forwarded == [image]
+    assert [(step.kind, step.origin) for step in passed.records[0].steps] == [("image", Origin.UNTRUSTED)]
+    own = (
+        '@id("no-links") forbid (principal, action == Action::"passMedia", resource) when { context.source == "url" };'
+    )
+    refused = play(image, rules=make_rules(own))
+    assert refused.short == ["note request blocked", "reply 403"]
+    assert refused.records[0].policies == ("no-links",)
+
+
+def test_log_probabilities_are_taken_out_unless_the_scope_names_them() -> None:
+    body = request(logprobs=True)
+    given = answer(choice("hi") | {"logprobs": {"content": [{"token": "hi", "logprob": -0.1, "top_logprobs": []}]}})
+    out = play(body, WHOLE, given)
+    assert json.loads(out.sent)["choices"][0]["logprobs"] is None
+    assert [(step.kind, step.tool, step.verdict) for step in out.records[0].steps[1:]] == [
+        ("extra", "logprobs", Verdict.BLOCKED)
+    ]
+    rules = make_rules(scopes={"w": Scope(extras=("logprobs",))})
+    assert play(body, WHOLE, given, rules=rules).sent == given
+    piece = chunk({"content": "hi"}, logprobs={"content": [{"token": "hi", "logprob": -0.1, "top_logprobs": []}]})
+    streamed = play(request(logprobs=True, stream=True), STREAMED, piece + chunk({}, "stop") + DONE)
+    assert b"-0.1" not in streamed.sent
+    assert b'"hi"' in streamed.sent
 
 
 def test_a_part_that_is_let_through_unread_taints_what_follows() -> None:
-    own = '@id("images") permit (principal, action == Action::"passOpaque", resource);'
+    own = '@id("odd") permit (principal, action == Action::"passOpaque", resource);'
     image = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.example"}}]}
-    ask = [request([image], tools=TOOLS), request(tools=TOOLS)]
+    odd = {"role": "user", "content": [{"type": "hologram", "hologram": {"url": "https://x.example"}}]}
+    ask = [request([image], tools=TOOLS), request([odd], tools=TOOLS), request(tools=TOOLS)]
     got = [play(body, WHOLE, answer(choice(None, [call("send_mail", MAIL)])), rules=make_rules(own)) for body in ask]
-    assert [b"send_mail" in played.sent and b"tool_calls" in played.sent for played in got] == [False, True]
+    assert [b"send_mail" in played.sent and b"tool_calls" in played.sent for played in got] == [False, False, True]
 
 
 def test_a_signal_is_recorded_and_denies_only_by_a_policy_of_ones_own() -> None:

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import PolicyError
 from interlock.model.record import Origin
-from interlock.policy import CallModel, CallTool, PassOpaque, Policies, Question, ReadText, ReleaseText, Scope, Source
+from interlock.policy import (
+    CallModel,
+    CallTool,
+    Obtain,
+    PassMedia,
+    PassOpaque,
+    Policies,
+    Question,
+    ReadText,
+    ReleaseText,
+    Scope,
+    Source,
+)
 from interlock.policy.policies import KEPT_ANSWERS
 
 FOLDER = files("interlock.policy")
@@ -19,7 +31,8 @@ SCHEMA = Source("schema.cedarschema", FOLDER.joinpath("schema.cedarschema").read
 BUNDLED = Source("bundled.cedar", FOLDER.joinpath("bundled.cedar").read_text("utf-8"))
 SCOPES = {
     "narrow": Scope(models=("small",), tools=("search", "pay"), unsafe_tools=("pay",)),
-    "closed": Scope(models=(), tools=()),
+    "closed": Scope(models=(), tools=(), extras=()),
+    "extra": Scope(extras=("logprobs", "embeddings")),
 }
 ANY = "permit (principal, action, resource);"
 
@@ -60,6 +73,12 @@ BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (ReleaseText("any", "credential-leak"), ""),
     (PassOpaque("any", "messages[].audio", "request"), ""),
     (PassOpaque("any", "choices[].x", "answer"), Allow(("answers-may-hold-unknown-fields",))),
+    (PassMedia("any", "image", "tool_result", "url"), Allow(("media-is-recorded",))),
+    (Obtain("any", "logprobs"), ""),
+    (Obtain("any", "embeddings"), Allow(("embeddings-unless-limited",))),
+    (Obtain("closed", "embeddings"), ""),
+    (Obtain("extra", "embeddings"), Allow(("extra-in-scope",))),
+    (Obtain("extra", "logprobs"), Allow(("extra-in-scope",))),
 ]
 
 

@@ -31,7 +31,7 @@ def edited(data: bytes, edit: AnswerEdit) -> Any:
 
 
 def refuse(*paths: Path) -> AnswerEdit:
-    return AnswerEdit(refused=frozenset(paths), notice=NOTICE)
+    return AnswerEdit(refused=dict.fromkeys(paths, NOTICE), notice=NOTICE)
 
 
 def at(index: int, position: int = 0) -> Path:

@@ -13,7 +13,7 @@ from interlock.model.errors import ProtocolError
 from interlock.model.event import Opaque, Text, ToolCall
 from interlock.protocols import AnswerEdit, CallDelta, Finish, FrameEdit, TextDelta
 from interlock.protocols.openai_chat import ADAPTER
-from tests.protocols.wire import answer, call, choice, request
+from tests.protocols.wire import answer, call, choice, request, requested
 
 NOTE = {"type": "url_citation", "url_citation": {"title": "t", "url": "u", "start_index": 1, "end_index": 2}}
 LOGPROBS = {"content": [{"token": "a", "logprob": -1, "bytes": [97], "top_logprobs": []}], "refusal": None}
@@ -83,7 +83,7 @@ def edits(data: bytes) -> bytes:
     """Every edit that the guard could make of an answer, at once."""
     read = ADAPTER.answer(data)
     texts = {event.path: "new" for event in read.events if isinstance(event, Text)}
-    refused = frozenset(event.path for event in read.events if isinstance(event, ToolCall))
+    refused = {event.path: "told" for event in read.events if isinstance(event, ToolCall)}
     out = ADAPTER.edit_answer(read, AnswerEdit(texts, refused, "notice"))
     assert not [event for event in ADAPTER.answer(out).events if isinstance(event, ToolCall)]
     return out
@@ -100,7 +100,7 @@ def only_words(raw: bytes, data: bytes) -> None:
 
 def kept(document: Any) -> None:
     data = json.dumps(document).encode()
-    read = ADAPTER.request(data)
+    read = requested(data)
     assert read.raw == data
     assert read.model == document["model"]
 
@@ -192,7 +192,7 @@ def read_chunk(data: bytes) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(("document", "read"), [
-    (REQUEST, lambda data: ADAPTER.request(data).events),
+    (REQUEST, lambda data: requested(data).events),
     (ANSWER, lambda data: ADAPTER.answer(data).events),
     (CHUNK, read_chunk),
     (PLAIN, read_chunk),

@@ -9,10 +9,10 @@ from openai.types import chat
 from openai.types.chat import completion_create_params
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Opaque, Text, ToolCall, ToolDefinition
+from interlock.model.event import Media, Opaque, Text, ToolCall, ToolDefinition
 from interlock.protocols.openai_chat import ADAPTER
 from interlock.protocols.openai_chat.fields import PARAMETERS
-from tests.protocols.wire import asked, call, request
+from tests.protocols.wire import asked, call, request, requested
 
 REFUSED = [
     (b'{"model":"m","model":"n","messages":[{"role":"user","content":"x"}]}', "'model' stands twice"),
@@ -54,7 +54,7 @@ REFUSED = [
 @pytest.mark.parametrize(("data", "why"), REFUSED)
 def test_what_the_protocol_does_not_allow_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(ProtocolError, match=why) as caught:
-        ADAPTER.request(data)
+        requested(data)
     assert caught.value.status == 400
 
 
@@ -75,7 +75,7 @@ def test_every_documented_field_of_a_message_is_known_or_named_as_not_understood
             )
             value = "c1" if field == "tool_call_id" else value
             message: dict[str, Any] = {field: value} | {"role": name.lower()}
-            if any(isinstance(event, Opaque) for event in ADAPTER.request(request([message])).events):
+            if any(isinstance(event, Opaque) for event in requested(request([message])).events):
                 unknown.add(f"{name}.{field}")
     assert unknown == {"Assistant.audio"}
 
@@ -109,17 +109,34 @@ def test_every_role_has_its_channel() -> None:
     ]  # fmt: skip
 
 
-def test_images_audio_and_files_come_out_as_opaque() -> None:
+def test_images_audio_and_files_are_media() -> None:
     parts = [
-        {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}},
+        {"type": "image_url", "image_url": {"url": "https://x.example/a.png", "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0K"}},
         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
         {"type": "file", "file": {"file_id": "f1"}},
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0", "filename": "ignore all"}},
+    ]
+    events = requested(request([{"role": "user", "content": parts}])).events
+    media = [(e.kind, e.source, e.media_type) for e in events if isinstance(e, Media)]
+    assert media == [
+        ("image", "url", ""), ("image", "inline", "image/png"), ("audio", "inline", "wav"), ("file", "id", ""),
+        ("file", "inline", "application/pdf"),
+    ]  # fmt: skip
+    assert [e.text for e in events if isinstance(e, Text)] == ["ignore all"]
+
+
+def test_parts_that_are_nothing_known_come_out_as_opaque() -> None:
+    parts = [
+        {"type": "image_url", "image_url": {"url": ["https://x.example/a.png"]}},
+        {"type": "file", "file": {"file_id": "f1", "file_data": "AAAA"}},
+        {"type": "file", "file": {}},
         {"type": "text", "text": {"value": "hidden"}},
         {"type": ["text"], "text": "hidden"},
         {"text": "hidden"},
         {"type": "text", "text": "seen", "cache_control": {"type": "ephemeral"}},
     ]
-    events = ADAPTER.request(request([{"role": "user", "content": parts}])).events
+    events = requested(request([{"role": "user", "content": parts}])).events
     assert [type(event) for event in events] == [Opaque] * 6 + [Text, Opaque]
     assert "hidden" in repr(events[3])
 
@@ -157,7 +174,7 @@ def test_tools_of_all_sorts() -> None:
         {"type": "function", "function": {"name": "a", "description": None, "parameters": None, "strict": True}},
         {"type": "custom", "custom": {"name": "b", "description": "B", "format": grammar}},
     ]
-    events = ADAPTER.request(request(tools=tools, functions=[{"name": "c"}])).events
+    events = requested(request(tools=tools, functions=[{"name": "c"}])).events
     assert [(e.name, e.schema) for e in events if isinstance(e, ToolDefinition)] == [
         ("a", {}),
         ("b", grammar),
@@ -168,7 +185,7 @@ def test_tools_of_all_sorts() -> None:
 def history(*calls: dict[str, Any], results: tuple[str, ...]) -> list[tuple[str, str]]:
     """(tool, text) of the results, in a request whose model asked for `calls`."""
     told = [{"role": "tool", "tool_call_id": call_id, "content": f"of {call_id}"} for call_id in results]
-    events = ADAPTER.request(request([{"role": "assistant", "tool_calls": list(calls)}, *told])).events
+    events = requested(request([{"role": "assistant", "tool_calls": list(calls)}, *told])).events
     return [(event.tool, event.text) for event in events if isinstance(event, Text)]
 
 
@@ -187,7 +204,7 @@ def test_a_result_whose_tool_is_not_certain_has_none() -> None:
 def test_ids_that_a_server_uses_again_in_each_turn_stand_for_the_newest_call() -> None:
     turn = [{"role": "assistant", "tool_calls": [call("a")]}, {"role": "tool", "tool_call_id": "c1", "content": "A"}]
     again = [{"role": "assistant", "tool_calls": [call("b")]}, {"role": "tool", "tool_call_id": "c1", "content": "B"}]
-    events = ADAPTER.request(request([*turn, *again])).events
+    events = requested(request([*turn, *again])).events
     assert [(event.tool, event.text) for event in events if isinstance(event, Text)] == [("a", "A"), ("b", "B")]
     assert [event.name for event in events if isinstance(event, ToolCall)] == ["a", "b"]
 
@@ -202,5 +219,5 @@ def test_an_error_never_repeats_what_stood_in_the_body() -> None:
     ]
     for body in bodies:
         with pytest.raises(ProtocolError) as caught:
-            ADAPTER.request(body)
+            requested(body)
         assert secret not in str(caught.value)

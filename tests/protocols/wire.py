@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from interlock.model.event import Event, Opaque, Text, ToolCall, ToolDefinition
-from interlock.protocols import Frame
+from interlock.model.event import Event, Media, Opaque, Text, ToolCall, ToolDefinition
+from interlock.protocols import Frame, Request, Target
 from interlock.protocols._json import where
 from interlock.protocols.openai_chat import ADAPTER
 
@@ -48,10 +48,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def frames(data: bytes) -> list[Frame]:
-    reader = ADAPTER.reader()
-    found = reader.feed(data)
-    reader.end()
-    return found
+    return ADAPTER.reader().feed(data)
 
 
 def short(events: tuple[Event, ...]) -> list[str]:
@@ -65,13 +62,19 @@ def short(events: tuple[Event, ...]) -> list[str]:
                 out.append(f"call:{event.name}({event.arguments})")
             case ToolDefinition():
                 out.append(f"tool:{event.name}")
+            case Media():
+                out.append(f"{event.kind}:{event.source}")
             case Opaque():
                 out.append(f"opaque:{where(event.path)}={event.text}")
     return out
 
 
+def requested(data: bytes) -> Request:
+    return ADAPTER.request(data, Target("/v1/chat/completions"))
+
+
 def asked(data: bytes) -> list[str]:
-    return short(ADAPTER.request(data).events)
+    return short(requested(data).events)
 
 
 def answered(data: bytes) -> list[str]:

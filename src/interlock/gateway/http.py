@@ -21,7 +21,6 @@ import httptools
 from interlock.gateway.settings import GatewaySettings
 
 JSON = b"application/json"
-EVENTS = b"text/event-stream"
 REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 408: b"Request Timeout", 411: b"Length Required", 413: b"Content Too Large",
@@ -255,12 +254,12 @@ class ClientConnection(asyncio.Protocol):
         self._write(head if bodiless else head + body)
         self._done()
 
-    def begin_stream(self, headers: bytes = b"") -> None:
+    def begin_stream(self, media_type: bytes, headers: bytes = b"") -> None:
         """The head of a streamed answer."""
         encoding = b"" if self._is_old else b"transfer-encoding: chunked\r\n"
         self._write(
             b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ncache-control: no-store\r\n%b%b%b\r\n"
-            % (EVENTS, encoding, headers, self._connection_header())
+            % (media_type, encoding, headers, self._connection_header())
         )
 
     def write(self, data: bytes) -> None:

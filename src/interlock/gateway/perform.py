@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
 from interlock.gateway.http import ClientConnection
+from interlock.gateway.routes import Route
 from interlock.gateway.upstream import UpstreamConnection
 from interlock.guard import (
     Begin,
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
 
 # Headers of an upstream's answer that a client can use; nothing else of them is passed on.
-PASSED_ON = (b"x-request-id", b"retry-after", b"retry-after-ms", b"openai-processing-ms", b"openai-version")
+PASSED_ON = frozenset(
+    (b"x-request-id", b"request-id", b"x-amzn-requestid", b"apim-request-id")
+    + (b"retry-after", b"retry-after-ms", b"openai-processing-ms", b"openai-version")
+)
+LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 
 
 class _Wait(Enum):
@@ -48,12 +53,13 @@ class Performer:
     """
 
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, upstream: str, path: str, headers: bytes
+        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes
     ) -> None:
         self._gateway = gateway
         self._client = client
         self._exchange = exchange
-        self._upstream = upstream
+        self._upstream = route.upstream
+        self.adapter = route.adapter
         self._path = path
         self._sent_headers = headers
         self._connection: UpstreamConnection | None = None
@@ -87,7 +93,7 @@ class Performer:
         """The upstream's answer has begun."""
         assert self._wait is _Wait.HEAD
         self._answer_headers = b"".join(
-            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(b"x-ratelimit-")
+            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(LIMITS)
         )
         self._whole = not head.streamed
         self._go(head)
@@ -159,13 +165,13 @@ class Performer:
                 return None
             case Forward(body=body):
                 self._wait = _Wait.HEAD
-                self._gateway.pool(self._upstream).send(self._path, self._sent_headers, body, self)
+                self._gateway.pool(self._upstream).send(self._path, self._sent_headers, body, self.adapter, self)
                 return _WAIT
             case Read():
                 return self._read()
             case Begin():
                 self._streaming = True
-                self._client.begin_stream(self._answer_headers)
+                self._client.begin_stream(self.adapter.stream_type, self._answer_headers)
                 return None
             case Emit(data=data):
                 self._client.write(data)

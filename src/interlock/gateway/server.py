@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
+from interlock.gateway.routes import Routes, split
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.upstream import Pool
 from interlock.guard import Call, Rules, exchange
@@ -21,14 +22,9 @@ from interlock.store.log import AuditLog
 
 # Headers of a request that a model's server needs; nothing else of them is passed on. Not the content type: the
 # body was read as JSON in UTF-8, so that is what it is sent as.
-FORWARDED = (
-    b"accept",
-    b"user-agent",
-    b"openai-beta",
-    b"idempotency-key",
-    b"traceparent",
-    b"tracestate",
-)
+FORWARDED = (b"accept", b"user-agent", b"traceparent", b"tracestate")
+# Where the SDKs put their key.
+CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 # What the log calls a request that could not be served as such; any other is `malformed_request`.
 CODES = {
     408: "request_timeout",
@@ -44,15 +40,8 @@ SWEEP_S = 1.0
 # For answers that were ended because the gateway stops: until they are out.
 FLUSH_S = 1.0
 FAULT = "a fault in interlock itself; nothing was let through"
+UNRECORDED = "interlock: the audit log cannot be written, so nothing is let through"
 HEALTH = b'{"status":"ok"}'
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What stands behind a path: the upstream's name, and the adapter that reads what goes there."""
-
-    upstream: str
-    adapter: Adapter
 
 
 @dataclass(slots=True)
@@ -72,15 +61,13 @@ class Gateway:
     request_id: Callable[[], str]
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
-    _routes: dict[str, Route] = field(default_factory=dict)
+    routes: Routes = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _drained: asyncio.Event | None = None
 
     def __post_init__(self) -> None:
-        for name in self.pools:
-            for adapter in self.adapters.values():
-                self._routes[f"/{name}/v1{adapter.route}"] = Route(name, adapter)
+        self.routes = Routes(self.pools, self.adapters.values())
 
     async def start(self) -> int:
         """Listen; the port. Raises: ConfigError if the address cannot be had."""
@@ -155,35 +142,37 @@ class Gateway:
             self._refuse(client, 500, "internal_error", FAULT, _where(error), close=True)
 
     def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
-        path = request.target.partition("?")[0]
+        path, question, query = request.target.partition("?")
         if path == "/healthz":
             self._health(client)
             return
-        route = self._routes.get(path)
+        route = self.routes.find(path)
         if route is None:
-            covered = ", ".join(self._routes)
-            told = f"this address is not covered, so nothing was sent on. Covered: {covered}"
+            told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
             self._refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
             return
+        adapter = route.adapter
         if request.method != "POST":
-            reason = f"{request.method} {path}"
-            self._refuse(client, 405, "method_not_allowed", "use POST", reason, path, headers=b"allow: POST\r\n")
+            reason, allow = f"{request.method} {path}", b"allow: POST\r\n"
+            self._refuse(client, 405, "method_not_allowed", "use POST", reason, path, adapter=adapter, headers=allow)
             return
         now = self.rules.now_us()
         try:
-            principal = self.keyring.prove(request.headers.get(b"authorization", b"").decode("latin-1"), now)
+            principal = self.keyring.prove(_presented(request.headers), now)
         except IdentityError as error:
             told = "the credential was refused. Use a key made by `interlock identity add`."
             challenge = b"www-authenticate: Bearer\r\n"
-            self._refuse(client, 401, "invalid_credential", told, error.brief, path, headers=challenge)
+            self._refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
             return
-        adapter = route.adapter
-        call = Call(principal, self.request_id(), adapter.meta.id, path, route.upstream, now)
+        call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, now)
         headers = b"".join(
-            b"%b: %b\r\n" % (name, request.headers[name]) for name in FORWARDED if name in request.headers
+            b"%b: %b\r\n" % (name, request.headers[name])
+            for name in (*FORWARDED, *adapter.headers)
+            if name in request.headers
         )
-        steps = exchange(adapter, request.body, call, self.rules)
-        performer = Performer(self, client, steps, route.upstream, adapter.route, headers)
+        below = split(path)[1] + question + query
+        steps = exchange(adapter, below, request.body, call, self.rules)
+        performer = Performer(self, client, steps, route, below, headers)
         self.performing.add(performer)
         performer.start()
 
@@ -221,7 +210,7 @@ class Gateway:
     def unrecorded(self, error: AuditError) -> bytes:
         """What a client is told when nothing can be recorded. The operator sees the error itself on stderr."""
         asyncio.get_running_loop().call_exception_handler({"message": f"audit log: {error}"})
-        return _error(503, "audit_unavailable", "the audit log cannot be written, so nothing is let through")
+        return _error(503, "audit_unavailable", UNRECORDED)
 
     def fault(self, error: Exception) -> bytes:
         """What a client is told of a fault of interlock's own. The operator sees its kind and place on stderr.
@@ -229,7 +218,7 @@ class Gateway:
         Not its text: that may hold what a client or a model said.
         """
         asyncio.get_running_loop().call_exception_handler({"message": f"a fault in interlock: {_where(error)}"})
-        return _error(500, "internal_error", FAULT)
+        return _error(500, "internal_error", f"interlock: {FAULT}")
 
     def note_fault(self, noted: Record | None, error: Exception) -> None:
         """Record that an exchange, of which `noted` is the last record, was ended by a fault."""
@@ -258,6 +247,7 @@ class Gateway:
         reason: str,
         path: str = "",
         *,
+        adapter: Adapter | None = None,
         headers: bytes = b"",
         close: bool = False,
     ) -> None:
@@ -272,7 +262,8 @@ class Gateway:
         except AuditError as error:
             client.reply(503, self.unrecorded(error), close=True)
             return
-        client.reply(status, _error(status, code, told), headers, close=close)
+        shaped = adapter.error if adapter else _error
+        client.reply(status, shaped(status, code, f"interlock: {told}"), headers, close=close)
 
     def _note(self, kind: RecordKind, **fields: object) -> None:
         record = Record(kind=kind, at_us=self.rules.now_us(), request=self.request_id(), **fields)  # type: ignore[arg-type]
@@ -293,11 +284,17 @@ class Gateway:
         task.add_done_callback(self._tasks.discard)
 
 
+def _presented(headers: Mapping[bytes, bytes]) -> str:
+    """What a caller shows to prove who it is: an interlock key wherever SDKs put keys, else the first of those."""
+    shown = [headers[name].decode("latin-1") for name in CREDENTIALS if name in headers]
+    keys = [one for one in shown if "ilk_" in one] or shown
+    return keys[0] if keys else ""
+
+
 def _error(status: int, code: str, message: str) -> bytes:
-    """The form of error that the SDKs of all covered protocols read."""
+    """An error where no adapter knows the protocol, in the form that most SDKs read."""
     kind = "invalid_request_error" if status < 500 else "server_error"
-    text = f"interlock: {message}"
-    return _encode({"error": {"message": text, "type": kind, "param": None, "code": code}})
+    return _encode({"error": {"message": message, "type": kind, "param": None, "code": code}})
 
 
 def _where(error: Exception) -> str:

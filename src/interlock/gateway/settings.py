@@ -30,7 +30,12 @@ class Upstream:
     """`[llm.upstreams.<name>]`: a model's server. The agent never sees its credential."""
 
     url: str = setting(
-        "", "Base address, such as https://api.openai.com/v1; the name decides the route: /<name>/v1/..."
+        "", "Base address as its SDK takes it, such as https://api.openai.com/v1; it is reached at /<name>/..."
     )
     api_key_env: str = setting("", "Environment variable that holds the credential; empty sends none.")
     ca_file: str = setting("", "PEM file of the authorities to trust for this upstream; empty takes the system's.")
+    auth: str = setting(
+        "",
+        "Header for the credential: bearer, x-api-key, api-key (Azure) or x-goog-api-key; empty takes the protocol's.",
+        choices=("bearer", "x-api-key", "api-key", "x-goog-api-key"),
+    )

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import httptools
 
 from interlock.gateway.settings import GatewaySettings, Upstream
+from interlock.gateway.routes import joined
 from interlock.guard import Head
 from interlock.model.errors import ConfigError, UpstreamError
+from interlock.protocols import BEARER, Adapter, Credential
 
 OK = 200
 SWITCHING = 101
@@ -23,6 +25,8 @@ HIGH_WATER = 262_144
 KEPT = 256
 # How long an idle connection is kept. Middleboxes forget silent ones after a few minutes and say nothing.
 KEPT_S = 60.0
+# How an upstream wants its key, where that is not the way of its protocol.
+FORMS = {"bearer": BEARER, **{name: Credential(name.encode()) for name in ("x-api-key", "api-key", "x-goog-api-key")}}
 _HOST = re.compile(r"[A-Za-z0-9._~:\[\]%-]+")
 _PATH = re.compile(r"[!-~]*")
 
@@ -55,6 +59,7 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     # What is known of the answer under way.
+    _stream_type: bytes
     _headers: list[tuple[bytes, bytes]]
     _head: Head | None
     _data: io.BytesIO
@@ -80,12 +85,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
-    def send(self, data: bytes, waiter: Waiter, deadline: float) -> None:
-        """Send a request; the connection must be idle and open."""
+    def send(self, data: bytes, stream_type: bytes, waiter: Waiter, deadline: float) -> None:
+        """Send a request; the connection must be idle and open. An answer of `stream_type` is a streamed one."""
         assert self._waiter is None
         assert self._transport
         self._waiter = waiter
         self._clear()
+        self._stream_type = stream_type
         self.deadline = deadline
         self._transport.write(data)
 
@@ -189,7 +195,7 @@ class UpstreamConnection(asyncio.Protocol):
         if fields.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UpstreamError("compressed its answer though it was asked not to", where=self._pool.name)
         self._until_close = b"content-length" not in fields and b"transfer-encoding" not in fields
-        events = fields.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        events = fields.get(b"content-type", b"").lower().startswith(self._stream_type)
         self._begun = True
         self._head = Head(status, events and status == OK)
         self._streamed = self._head.streamed
@@ -269,26 +275,28 @@ class Pool:
         self._loop = loop
         self._host, self._port, self._base = host, port, base
         self._ssl = _context(name, upstream) if upstream.url.startswith("https:") else None
-        self._fixed = b"host: %b\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n%b" % (
-            authority.encode(),
-            _authorization(name, upstream, credential),
+        self._fixed = (
+            b"host: %b\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n" % authority.encode()
         )
+        self._key = _checked(name, upstream, credential)
+        self._form = FORMS.get(upstream.auth)
         self._idle: dict[UpstreamConnection, None] = {}
         self._open: set[UpstreamConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, path: str, headers: bytes, body: bytes, waiter: Waiter) -> None:
-        """POST `body`, over a kept connection or a new one."""
-        data = b"POST %b%b HTTP/1.1\r\n%bcontent-length: %d\r\n%b\r\n%b" % (
-            self._base.encode(), path.encode(), self._fixed, len(body), headers, body,
+    def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
+        """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
+        data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
+            joined(self._base, adapter.base, path).encode(), self._fixed, self._credential(adapter),
+            len(body), headers, body,
         )  # fmt: skip
         while self._idle:
             connection, _ = self._idle.popitem()
             if connection.is_open and connection.is_quiet:
-                self._begin(connection, data, waiter)
+                self._begin(connection, data, adapter.stream_type, waiter)
                 return
             connection.close()
-        task = self._loop.create_task(self._connect(data, waiter))
+        task = self._loop.create_task(self._connect(data, adapter.stream_type, waiter))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -321,13 +329,19 @@ class Pool:
         for task in self._tasks:
             task.cancel()
 
-    def _begin(self, connection: UpstreamConnection, data: bytes, waiter: Waiter) -> None:
+    def _credential(self, adapter: Adapter) -> bytes:
+        if not self._key:
+            return b""
+        form = self._form or adapter.credential
+        return b"%b: %b%b\r\n" % (form.header, form.prefix, self._key)
+
+    def _begin(self, connection: UpstreamConnection, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
         if waiter.connected(connection):
-            connection.send(data, waiter, self._loop.time() + self.settings.answer_timeout_s)
+            connection.send(data, stream_type, waiter, self._loop.time() + self.settings.answer_timeout_s)
         else:
             self.keep(connection)
 
-    async def _connect(self, data: bytes, waiter: Waiter) -> None:
+    async def _connect(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
         try:
             async with asyncio.timeout(self.settings.connect_timeout_s):
                 _, connection = await self._loop.create_connection(
@@ -344,7 +358,7 @@ class Pool:
         else:
             self._open.add(connection)
             if connection.is_open:
-                self._begin(connection, data, waiter)
+                self._begin(connection, data, stream_type, waiter)
             else:
                 self.forget(connection)
                 waiter.on_error(UpstreamError("closed the connection at once", where=self.name))
@@ -366,13 +380,12 @@ def _address(name: str, upstream: Upstream) -> tuple[str, int, str, str]:
     return host, port or (443 if url.scheme == "https" else 80), url.netloc, url.path.rstrip("/")
 
 
-def _authorization(name: str, upstream: Upstream, credential: str) -> bytes:
-    if not (credential := credential.strip()):
-        return b""
+def _checked(name: str, upstream: Upstream, credential: str) -> bytes:
+    credential = credential.strip()
     if not _PATH.fullmatch(credential):
         where = f"environment variable {upstream.api_key_env}, for llm.upstreams.{name}"
         raise ConfigError("is not a credential: it holds spaces or signs that no header can", where=where)
-    return b"authorization: Bearer %b\r\n" % credential.encode()
+    return credential.encode()
 
 
 def _reason(error: OSError | UnicodeError) -> str:

@@ -13,4 +13,7 @@ class Manifest:
     path: str = setting("", "Its folder in the scanned tree, if its name is not the workload's id.")
     models: tuple[str, ...] | None = setting(None, "Models it may call, as the client names them.")
     tools: tuple[str, ...] | None = setting(None, "Tools it may call.")
+    extras: tuple[str, ...] | None = setting(
+        None, "What it may have beside answers: logprobs, embeddings. Not given: embeddings only.", choices=("logprobs", "embeddings")
+    )
     unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")

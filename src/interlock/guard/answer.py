@@ -6,15 +6,16 @@ from interlock.guard.inspect import Inspected, logged, noted, place_name
 from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Opaque, Signal, Span, ToolCall
+from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
 from interlock.model.record import Step, Verdict
-from interlock.policy import CallTool, PassOpaque, ReleaseText
+from interlock.policy import CallTool, PassMedia, PassOpaque, ReleaseText
 from interlock.protocols import decode, texts
 from interlock.provenance import judge
 from interlock.provenance.labels import HARMLESS, property_names
 
 # The APIs allow 128 tools in a request; nobody calls more of them at once, and each call is searched for.
 MOST_CALLS = 256
+HOLDS_SECRET = "It holds what a detector took for a secret."
 LEAK = "An argument holds what a detector took for a secret."
 
 
@@ -32,9 +33,13 @@ class CallVerdict:
 
 
 class AnswerJudge:
-    """Decides on the pieces of one answer, by the rules, for one inspected request."""
+    """Decides on the pieces of one answer, by the rules, for one inspected request.
 
-    def __init__(self, call: Call, request: Inspected, rules: Rules) -> None:
+    `stripped` names what is to be taken out of the answer, whatever stands there.
+    """
+
+    def __init__(self, call: Call, request: Inspected, rules: Rules, stripped: frozenset[str] = frozenset()) -> None:
+        self.stripped = stripped
         self._workload = call.principal.workload
         self._request = request
         self._rules = rules
@@ -82,10 +87,17 @@ class AnswerJudge:
         """The signals whose pieces of text may not go out as they are."""
         return tuple(signal for signal in found if self._withheld(signal))
 
-    def opaque(self, event: Opaque) -> Deny | None:
-        """Why something that the adapter does not understand may not pass, or None."""
-        decision = self._rules.policies.decide(PassOpaque(self._workload, place_name(event.path), "answer"))
-        return decision if isinstance(decision, Deny) else None
+    def refusal(self, event: Opaque | Media) -> str:
+        """Why something that is not understood, or not looked into, may not pass; empty if it may."""
+        if isinstance(event, Media):
+            question: PassMedia | PassOpaque = PassMedia(self._workload, event.kind, event.channel.value, event.source)
+            text = event.data if event.source == "url" else ""
+        else:
+            question, text = PassOpaque(self._workload, place_name(event.path), "answer"), event.text
+        decision = self._rules.policies.decide(question)
+        if isinstance(decision, Deny):
+            return decision.reason
+        return HOLDS_SECRET if self.withheld(self._rules.engine.scan(text, Channel.OUTPUT)) else ""
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
         """The log's entry for a text that goes out."""

@@ -15,10 +15,10 @@ from interlock.guard.rules import Call, Rules
 from interlock.guard.stream import Ending, StreamGuard
 from interlock.model.decision import Deny
 from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
-from interlock.model.event import Channel, Opaque, Path, Text, ToolCall
+from interlock.model.event import Channel, Media, Opaque, Path, Text, ToolCall
 from interlock.model.record import Record, RecordKind, Step, Verdict
-from interlock.policy import CallModel, PassOpaque, ReadText
-from interlock.protocols import Adapter, Answer, AnswerEdit, Frame, Request, Usage, decode
+from interlock.policy import CallModel, Obtain, PassMedia, PassOpaque, ReadText
+from interlock.protocols import Adapter, Answer, AnswerEdit, Request, Usage, decode
 
 NO_USAGE = Usage()
 OK = 200
@@ -27,6 +27,8 @@ LONGEST_MESSAGE = 2_000
 # What programs decide by, such as `rate_limit_exceeded`.
 _CODE = re.compile(r"[a-z0-9_.-]{1,64}")
 CLIENT_ERROR = 400
+# What can be taken out of an answer. Of the rest that a request asks for there would be nothing left.
+STRIPPABLE = frozenset({"logprobs"})
 # What the client is told; the reason is in the log.
 NOT_PERMITTED = "interlock: this request is not permitted."
 CUT = "interlock: the model's server ended its answer before it was complete."
@@ -101,14 +103,16 @@ class _Log:
         )
 
 
-def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchange:
-    """Run one exchange. The gateway performs each command and sends back what `commands.py` says.
+def exchange(adapter: Adapter, path: str, body: bytes, call: Call, rules: Rules) -> Exchange:
+    """Run one exchange; `path`, with its query, is one of the adapter's routes. The gateway performs each command and sends back what `commands.py` says.
 
     It may throw UpstreamError at `Forward` and `Read`, and ClientGoneError anywhere; both end with a record.
     """
     log = _Log(call, rules, bytes_in=len(body))
     try:
-        request = adapter.request(body)
+        target = adapter.target(path)
+        assert target
+        request = adapter.request(body, target)
     except ProtocolError as error:
         yield Note(log.refusal(error.status, error.brief))
         yield Reply(error.status, adapter.error(error.status, "invalid_request", f"interlock: {error.brief}"))
@@ -117,11 +121,13 @@ def exchange(adapter: Adapter, body: bytes, call: Call, rules: Rules) -> Exchang
     inspected = inspect(request.events, call.principal.workload, call.request, rules)
     log.session = inspected.session
     status, denied, told = _decide(request, inspected, call, rules)
-    yield Note(log.request(status, inspected.steps, denied))
+    stripped = _stripped(request, call, rules)
+    steps = (*inspected.steps, *stripped.values())
+    yield Note(log.request(status, steps, denied))
     if denied:
         yield Reply(status, adapter.error(status, "not_permitted", told))
         return
-    judge = AnswerJudge(call, inspected, rules)
+    judge = AnswerJudge(call, inspected, rules, frozenset(stripped))
     try:
         head = yield Forward(request.raw)
         assert isinstance(head, Head)
@@ -152,12 +158,30 @@ def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) ->
         if isinstance(denied := decide(PassOpaque(workload, place_name(event.path), "request")), Deny):
             told = f"interlock: {place_name(event.path)} is not understood, so it is not let through."
             return 400, Deny(f"{place_name(event.path)} is not understood. {denied.reason}", denied.policies), told
+    for media in inspected.media:
+        facts = PassMedia(workload, media.kind, media.channel.value, media.source)
+        if isinstance(denied := decide(facts), Deny):
+            return 403, denied, NOT_PERMITTED
     if isinstance(denied := decide(CallModel(workload, request.model)), Deny):
         return 403, denied, NOT_PERMITTED
+    for what in sorted(request.asks - STRIPPABLE):
+        if isinstance(denied := decide(Obtain(workload, what)), Deny):
+            return 403, denied, NOT_PERMITTED
     for detector, channel in inspected.signals:
         if isinstance(denied := decide(ReadText(workload, detector, channel)), Deny):
             return 403, denied, NOT_PERMITTED
     return 0, None, ""
+
+
+def _stripped(request: Request, call: Call, rules: Rules) -> dict[str, Step]:
+    """What is asked for beside the answer and will be taken out of it, each with what the log says of that."""
+    out = {}
+    for what in sorted(request.asks & STRIPPABLE):
+        decision = rules.policies.decide(Obtain(call.principal.workload, what))
+        if isinstance(decision, Deny):
+            step = Step("extra", tool=what, verdict=Verdict.BLOCKED, reason=decision.reason, policies=decision.policies)
+            out[what] = step
+    return out
 
 
 def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
@@ -172,47 +196,47 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exc
             if len(verdicts) >= MOST_CALLS:
                 raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
             verdicts[event.path] = judge.call(event)
-        elif isinstance(event, Opaque):
-            _refuse_opaque(event, judge, rules)
+        elif isinstance(event, Opaque | Media):
+            if reason := judge.refusal(event):
+                raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
             found = rules.engine.scan(event.text, Channel.OUTPUT)
             steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
             if withheld := judge.withheld(found):
                 changed[event.path] = replaced(event.text, 0, [(signal.span, marker(signal)) for signal in withheld])
     steps += [verdict.step for verdict in verdicts.values()]
-    out = _edited(adapter, answer, changed, verdicts)
+    out = _edited(adapter, answer, changed, verdicts, judge.stripped)
     risky = any(verdict.risky for verdict in verdicts.values())
     yield Note(log.answer(OK, tuple(steps), answer.usage, len(out)), durable=risky)
     yield Reply(OK, out)
 
 
-def _edited(adapter: Adapter, answer: Answer, changed: dict[Path, str], verdicts: dict[Path, CallVerdict]) -> bytes:
-    refused = frozenset(path for path, verdict in verdicts.items() if not verdict.allowed)
-    if not changed and not refused:
+def _edited(
+    adapter: Adapter,
+    answer: Answer,
+    changed: dict[Path, str],
+    verdicts: dict[Path, CallVerdict],
+    stripped: frozenset[str],
+) -> bytes:
+    refused = {path: notice([verdict.told]) for path, verdict in verdicts.items() if not verdict.allowed}
+    if not changed and not refused and not stripped:
         return answer.raw
     said = notice([verdicts[path].told for path in verdicts if path in refused])
-    return adapter.edit_answer(answer, AnswerEdit(changed, refused, said))
-
-
-def _refuse_opaque(event: Opaque, judge: AnswerJudge, rules: Rules) -> None:
-    denied = judge.opaque(event)
-    if denied or judge.withheld(rules.engine.scan(event.text, Channel.OUTPUT)):
-        reason = denied.reason if denied else "It holds what a detector took for a secret."
-        raise ProtocolError(f"{place_name(event.path)} of the answer is not understood: {reason}", status=502)
+    return adapter.edit_answer(answer, AnswerEdit(changed, refused, said, stripped=stripped))
 
 
 def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
     reader, guard = adapter.reader(), StreamGuard(adapter, judge, rules)
-    sent, usage, complete, fault, reported = 0, NO_USAGE, False, "", ""
+    sent, usage, ended, fault, reported = 0, NO_USAGE, False, "", ""
     yield Begin()
     try:
-        while not complete and (data := (yield Read())) is not None:
+        while not ended and (data := (yield Read())) is not None:
             assert isinstance(data, bytes)
             out = b""
             for frame in reader.feed(data):
                 out += guard.push(frame)
                 usage = frame.usage or usage
-                complete = complete or _is_last(frame)
+                ended = ended or frame.done or frame.error
                 reported = REPORTED if frame.error else reported
             if out:
                 sent += len(out)
@@ -223,8 +247,6 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Ex
     except ClientGoneError:
         yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), usage, sent, GONE))
         return
-    if not complete and not fault:
-        fault = "the stream ended without its end mark"
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
     ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
@@ -241,10 +263,6 @@ def _unreleased(steps: tuple[Step, ...]) -> tuple[Step, ...]:
         else step
         for step in steps
     )
-
-
-def _is_last(frame: Frame) -> bool:
-    return frame.done or frame.error
 
 
 def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from interlock.guard.rules import Rules
 from interlock.guard.sessions import mark, text_of
 from interlock.knowledge import redact
-from interlock.model.event import Channel, Event, Opaque, Path, Signal, Text, ToolDefinition
+from interlock.model.event import Channel, Event, Media, Opaque, Path, Signal, Text, ToolDefinition
 from interlock.model.record import Noted, Origin, Step
 from interlock.protocols import encode, named
 from interlock.provenance import Conversation, ToolLabels, derive
@@ -29,6 +29,7 @@ class Inspected:
     steps: tuple[Step, ...]
     signals: tuple[tuple[str, str], ...]
     opaque: tuple[Opaque, ...]
+    media: tuple[Media, ...]
     session: str
 
     def labels(self, tool: str, rules: Rules) -> ToolLabels:
@@ -49,16 +50,17 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         found = _scan(event, rules)
         if found:
             signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
-        tool = event.tool if isinstance(event, Text) else ""
+        tool = event.tool if isinstance(event, Text | Media) else ""
         output = derive(tool, offered.get(tool), rules.tools).output if tool else Origin.UNTRUSTED
         origin = conversation.add(event, output)
-        if isinstance(event, Text) and index >= place.known and origin is not None:
+        if isinstance(event, Text | Media) and index >= place.known and origin is not None:
             steps.append(_step(event, origin, tuple(signal for signal, _ in found), digests[index] or ""))
         elif isinstance(event, ToolDefinition) and found:
             signaled = noted(signal for signal, _ in found)
             steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=logged(event.name), signals=signaled))
     opaque = tuple(event for event in events if isinstance(event, Opaque))
-    return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, place.session)
+    media = tuple(event for event in events if isinstance(event, Media))
+    return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, media, place.session)
 
 
 def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
@@ -70,6 +72,8 @@ def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
             return [(signal, Channel.TOOL_DESCRIPTION) for signal in _scan_description(event, rules)]
         case Opaque():
             text, channel = event.text, Channel.RETRIEVED
+        case Media(source="url"):
+            text, channel = event.data, event.channel
         case _:
             return []
     return [(signal, channel) for signal in rules.engine.scan(text, channel)]
@@ -89,10 +93,10 @@ def _scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
     return found
 
 
-def _step(event: Text, origin: Origin, found: tuple[Signal, ...], digest: str) -> Step:
+def _step(event: Text | Media, origin: Origin, found: tuple[Signal, ...], digest: str) -> Step:
     return Step(
-        kind=event.channel.value,
-        size=len(event.text),
+        kind=event.channel.value if isinstance(event, Text) else event.kind,
+        size=len(event.text if isinstance(event, Text) else event.data),
         digest=digest,
         tool=logged(event.tool),
         call_id=logged(event.call_id),

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interlock.model.event import Channel, Event, Text, ToolCall
+from interlock.model.event import Channel, Event, Media, Text, ToolCall
 
 # One entry is about 300 bytes; the least recently used is forgotten first.
 KEPT = 50_000
@@ -62,6 +62,8 @@ def text_of(event: Event) -> str | None:
     """The text that an event adds to the conversation; None if it adds none."""
     if isinstance(event, Text) and event.channel is not Channel.PARAMETER:
         return event.text
+    if isinstance(event, Media):
+        return event.data
     return event.arguments if isinstance(event, ToolCall) else None
 
 
@@ -69,5 +71,7 @@ def mark(event: Event, digest: str) -> str:
     """An event in short, with the hash of its text; lengths keep two from being read as one."""
     if isinstance(event, ToolCall):
         return f"call {len(event.call_id)} {event.call_id} {len(event.name)} {event.name} {digest};"
+    if isinstance(event, Media):
+        return f"{event.kind} {event.channel.value} {len(event.call_id)} {event.call_id} {digest};"
     assert isinstance(event, Text)
     return f"{event.channel.value} {len(event.call_id)} {event.call_id} {digest};"

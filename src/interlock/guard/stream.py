@@ -8,13 +8,14 @@ keep their order, and their bytes if nothing in them was changed. The last one l
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.inspect import place_name
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Opaque, Signal, Span, ToolCall
+from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
 from interlock.model.record import Step
 from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta
 
@@ -33,6 +34,7 @@ class _Growing:
     size: int = 0
     found: list[Signal] = field(default_factory=list)
     removals: list[tuple[Span, str]] = field(default_factory=list)
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class _Called:
     name: str = ""
     kind: str = ""
     arguments: list[str] = field(default_factory=list)
+    closed: bool = False
 
 
 class _Held(NamedTuple):
@@ -72,7 +75,8 @@ class StreamGuard:
         self._calls: dict[CallKey, _Called] = {}
         self._finished: set[int] = set()
         self._numbered: dict[int, bool] = {}
-        self._changed = False
+        self._plain = replace(_NO_CALLS, stripped=judge.stripped) if judge.stripped else _NO_CALLS
+        self._changed = bool(judge.stripped)
 
     def push(self, frame: Frame) -> bytes:
         """The bytes that may leave now.
@@ -84,25 +88,17 @@ class StreamGuard:
         calls = False
         for delta in frame.deltas:
             match delta:
-                case TextDelta(stream=stream, text=text):
-                    self._refuse_finished(stream[1])
-                    growing = self._texts.setdefault(stream, _Growing())
-                    start, before = texts.get(stream, (growing.size, ""))
-                    texts[stream] = (start, before + text)
-                    growing.pieces.append(text)
-                    growing.window += text
-                    growing.size += len(text)
-                    self._text_size += len(text)
+                case TextDelta():
+                    texts[delta.stream] = self._add_text(delta, texts.get(delta.stream))
                 case CallDelta(choice=choice):
-                    self._refuse_finished(choice)
                     calls = True
                     self._add_call(delta)
                 case Finish(choice=choice):
                     self._finished.add(choice)
-                case Opaque():
-                    self._refuse_opaque(delta)
+                case Opaque() | Media():
+                    self._refuse_rest(delta)
         for stream in texts:
-            self._decide(self._texts[stream], final=False)
+            self._decide(self._texts[stream], final=self._texts[stream].closed)
         self._held.append(_Held(frame, texts, calls))
         self._held_bytes += len(frame.raw)
         if self._held_bytes > self._rules.limit or self._text_size > self._rules.limit:
@@ -115,6 +111,7 @@ class StreamGuard:
             self._decide(growing, final=True)
         verdicts = {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
         edit = _call_edit(verdicts, said=frozenset(choice for (_, choice), text in self._texts.items() if text.size))
+        edit = replace(edit, stripped=self._judge.stripped) if self._judge.stripped else edit
         data = b"".join(self._render(held, edit) for held in self._held)
         self._held.clear()
         steps = [self._step(growing) for growing in self._texts.values()]
@@ -128,22 +125,50 @@ class StreamGuard:
         if choice in self._finished:
             raise ProtocolError("a choice goes on after its finish", status=502)
 
+    def _add_text(self, delta: TextDelta, held: tuple[int, str] | None) -> tuple[int, str]:
+        """Take a piece in; where it begins, and the text of its frame in this stream so far."""
+        growing = self._texts.setdefault(delta.stream, _Growing())
+        if delta.again and growing.size:
+            if delta.text != "".join(growing.pieces):
+                raise ProtocolError("a text is said once more and differs", status=502)
+            growing.closed = True
+            return 0, delta.text
+        self._refuse_finished(delta.stream[1])
+        if growing.closed:
+            raise ProtocolError("a text goes on after its end", status=502)
+        start, before = held or (growing.size, "")
+        growing.pieces.append(delta.text)
+        growing.window += delta.text
+        growing.size += len(delta.text)
+        growing.closed = delta.again
+        self._text_size += len(delta.text)
+        return start, before + delta.text
+
     def _add_call(self, delta: CallDelta) -> None:
+        if not delta.again:
+            self._refuse_finished(delta.choice)
         called = self._calls.setdefault((delta.choice, delta.index), _Called(delta.call_id, delta.name, delta.kind))
         if len(self._calls) > MOST_CALLS:
             raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
         if delta.kind != called.kind or delta.numbered is not self._numbered.setdefault(delta.choice, delta.numbered):
             raise ProtocolError("pieces of tool calls can be put together in two ways", status=502)
         # Clients differ: some put later pieces of a name behind it, some take the last one.
-        if delta.name not in ("", called.name) or delta.call_id not in ("", called.call_id):
+        names, ids = ("", called.name or delta.name), ("", called.call_id or delta.call_id)
+        if delta.name not in names or delta.call_id not in ids:
             raise ProtocolError("a tool call changes its name or id", status=502)
-        called.arguments.append(delta.arguments)
+        called.name, called.call_id = called.name or delta.name, called.call_id or delta.call_id
+        if called.closed and delta.arguments and not delta.again:
+            raise ProtocolError("a tool call goes on after its end", status=502)
+        if delta.again and called.arguments:
+            if delta.arguments != "".join(called.arguments):
+                raise ProtocolError("a tool call is said once more and differs", status=502)
+        elif delta.arguments:
+            called.arguments.append(delta.arguments)
+        called.closed = called.closed or delta.again
 
-    def _refuse_opaque(self, event: Opaque) -> None:
-        found = self._rules.engine.scan(event.text, Channel.OUTPUT)
-        if (denied := self._judge.opaque(event)) or self._judge.withheld(found):
-            reason = denied.reason if denied else "It holds what a detector took for a secret."
-            raise ProtocolError(f"a part of the answer is not understood and was not let through: {reason}", status=502)
+    def _refuse_rest(self, event: Opaque | Media) -> None:
+        if reason := self._judge.refusal(event):
+            raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
 
     def _decide(self, growing: _Growing, *, final: bool) -> None:
         window = growing.window
@@ -164,13 +189,15 @@ class StreamGuard:
         growing.window, growing.context = window[until - 1 :], 1
 
     def _release(self) -> Iterable[bytes]:
-        while self._held and not (self._held[0].calls or self._held[0].frame.done or self._held[0].frame.error):
+        while self._held:
             held = self._held[0]
+            if held.calls or held.frame.done or held.frame.error or held.frame.last:
+                return
             if any(start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()):
                 return
             self._held.popleft()
             self._held_bytes -= len(held.frame.raw)
-            yield self._render(held, _NO_CALLS)
+            yield self._render(held, self._plain)
 
     def _render(self, held: _Held, calls: FrameEdit) -> bytes:
         if not self._changed and calls is _NO_CALLS:
@@ -182,9 +209,9 @@ class StreamGuard:
         }
         finishes = calls.notices and any(isinstance(d, Finish) and d.choice in calls.notices for d in held.frame.deltas)
         touched = any(isinstance(d, CallDelta) and (d.choice, d.index) in calls.calls for d in held.frame.deltas)
-        if not changed and not finishes and not touched:
+        if not changed and not finishes and not touched and not calls.stripped:
             return held.frame.raw
-        return self._adapter.edit_frame(held.frame, FrameEdit(changed, calls.calls, calls.notices, calls.emptied))
+        return self._adapter.edit_frame(held.frame, replace(calls, texts=changed))
 
 
 _NO_CALLS = FrameEdit()
@@ -196,6 +223,7 @@ def _whole(called: _Called) -> ToolCall:
 
 def _call_edit(verdicts: dict[CallKey, CallVerdict], said: frozenset[int]) -> FrameEdit:
     """New indexes for the calls of each choice that lost one, and what is said instead."""
+    told = {key: notice([verdict.told]) for key, verdict in verdicts.items() if not verdict.allowed}
     calls: dict[CallKey, int | None] = {}
     notices: dict[int, str] = {}
     emptied: set[int] = set()
@@ -211,4 +239,4 @@ def _call_edit(verdicts: dict[CallKey, CallVerdict], said: frozenset[int]) -> Fr
         notices[choice] = ("\n\n" if choice in said else "") + notice(refused)
         if len(refused) == len(own):
             emptied.add(choice)
-    return FrameEdit(calls=calls, notices=notices, emptied=frozenset(emptied))
+    return FrameEdit(calls=calls, notices=notices, emptied=frozenset(emptied), told=told)

@@ -56,6 +56,22 @@ class ToolCall(NamedTuple):
     arguments: str
 
 
+class Media(NamedTuple):
+    """An image, a sound, a film or a file, which is not looked into: `kind` is image, audio, video or file.
+
+    `source` says how it is given: `inline` (`data` is its text form, mostly base64), `url` or `id` (`data` is that).
+    """
+
+    path: Path
+    channel: Channel
+    kind: str
+    source: str
+    data: str
+    media_type: str = ""
+    tool: str = ""
+    call_id: str = ""
+
+
 class Opaque(NamedTuple):
     """Something that the adapter does not understand. Policy decides what becomes of it."""
 
@@ -63,7 +79,7 @@ class Opaque(NamedTuple):
     text: str
 
 
-Event: TypeAlias = Text | ToolDefinition | ToolCall | Opaque
+Event: TypeAlias = Text | ToolDefinition | ToolCall | Media | Opaque
 
 
 class Span(NamedTuple):

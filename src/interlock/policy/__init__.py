@@ -9,6 +9,8 @@ from interlock.policy.policies import Scope as Scope
 from interlock.policy.policies import Source as Source
 from interlock.policy.questions import CallModel as CallModel
 from interlock.policy.questions import CallTool as CallTool
+from interlock.policy.questions import Obtain as Obtain
+from interlock.policy.questions import PassMedia as PassMedia
 from interlock.policy.questions import PassOpaque as PassOpaque
 from interlock.policy.questions import Question as Question
 from interlock.policy.questions import ReadText as ReadText

@@ -11,7 +11,16 @@ import cedarpy
 
 from interlock.model.decision import Allow, Decision, Deny
 from interlock.model.errors import PolicyError
-from interlock.policy.questions import CallModel, CallTool, PassOpaque, Question, ReadText, ReleaseText
+from interlock.policy.questions import (
+    CallModel,
+    CallTool,
+    Obtain,
+    PassMedia,
+    PassOpaque,
+    Question,
+    ReadText,
+    ReleaseText,
+)
 
 # Equal questions have equal answers, so they are kept; this bounds the memory, not the meaning.
 KEPT_ANSWERS = 10_000
@@ -37,6 +46,7 @@ class Scope:
     models: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
     unsafe_tools: tuple[str, ...] = ()
+    extras: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,10 @@ class Policies:
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
         self._answers: dict[Question, Decision] = {}
-        data = {name: [scope.models, scope.tools, scope.unsafe_tools] for name, scope in sorted(scopes.items())}
+        data = {
+            name: [scope.models, scope.tools, scope.unsafe_tools, scope.extras]
+            for name, scope in sorted(scopes.items())
+        }
         parts = [schema.text, *(source.text for source in sources), json.dumps(data)]
         self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -110,6 +123,8 @@ class Policies:
                 "limitsTools": scope.tools is not None,
                 "tools": [{"__entity": {"type": "Tool", "id": name}} for name in scope.tools or ()],
                 "unsafeTools": [{"__entity": {"type": "Tool", "id": name}} for name in scope.unsafe_tools],
+                "limitsExtras": scope.extras is not None,
+                "extras": [{"__entity": {"type": "Extra", "id": name}} for name in scope.extras or ()],
             },
         }
         entities = cedarpy.Entities.from_json_str(json.dumps([entity]), self._schema)
@@ -138,6 +153,10 @@ def _request(question: Question) -> dict[str, Any]:
             action, resource, context = "releaseText", ("Detector", detector), {}
         case PassOpaque(place=place, direction=direction):
             action, resource, context = "passOpaque", ("Place", place), {"direction": direction}
+        case PassMedia(kind=kind, channel=channel, source=source):
+            action, resource, context = "passMedia", ("Media", kind), {"channel": channel, "source": source}
+        case Obtain(what=what):
+            action, resource, context = "obtain", ("Extra", what), {}
         case _:
             assert_never(question)
     return {

@@ -53,4 +53,22 @@ class PassOpaque:
     direction: str
 
 
-Question: TypeAlias = CallModel | CallTool | ReadText | ReleaseText | PassOpaque
+@dataclass(frozen=True, slots=True)
+class PassMedia:
+    """May an image, sound, film or file pass, which nobody looks into? See `schema.cedarschema` for the facts."""
+
+    workload: str
+    kind: str
+    channel: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obtain:
+    """May this workload have something beside an answer: `logprobs`, `embeddings`? Denied means: it is taken out."""
+
+    workload: str
+    what: str
+
+
+Question: TypeAlias = CallModel | CallTool | ReadText | ReleaseText | PassOpaque | PassMedia | Obtain

@@ -62,6 +62,14 @@ def values(value: object, path: Path) -> Iterator[tuple[Path, str]]:
             yield from values(inner, (*path, key))
 
 
+def replace(document: Any, path: Path, value: object) -> None:
+    """Put `value` where `path` leads in `document`, which must have such a place."""
+    *parents, last = path
+    for part in parents:
+        document = document[part]
+    document[last] = value
+
+
 def where(path: Path) -> str:
     """A path as people write it: `messages[0].content`. It goes into the log, so a key that is no name is masked."""
     out = ""

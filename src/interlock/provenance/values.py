@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from interlock.model.event import Channel, Event, Opaque, Text, ToolCall
+from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall
 from interlock.model.record import Origin
 
 # Account and phone numbers are regrouped by whoever writes them down; IBANs have at most 34 characters.
@@ -77,6 +77,11 @@ class Conversation:
             case Text():
                 origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
                 tool = event.tool
+            case Media():
+                # Nobody has read what it shows: it holds no value that could be found, and whoever sent it, the
+                # words in it may be an outsider's.
+                self.tainted = True
+                return Origin.UNTRUSTED
             case Opaque() if len(event.path) > 1:
                 origin, tool = Origin.UNTRUSTED, ""
             case _:

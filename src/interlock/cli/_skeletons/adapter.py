@@ -6,7 +6,7 @@ Source: the reference that this was written from. What is not understood comes o
 from collections.abc import Iterator, Mapping
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Event, Opaque, Text
+from interlock.model.event import Channel, Event, Opaque, Path, Text
 from interlock.model.meta import Example, Maturity, Meta
 from interlock.protocols import (
     Adapter,
@@ -18,19 +18,20 @@ from interlock.protocols import (
     Frame,
     FrameEdit,
     Request,
+    Target,
     TextDelta,
     Usage,
     Wire,
     decode,
     encode,
 )
-from interlock.protocols._json import rest, text_
+from interlock.protocols._json import replace, rest, text_
 from interlock.protocols._sse import Events
 
 OUTPUT = ("output", 0)
 
 
-def _read_request(data: bytes) -> Request:
+def _read_request(data: bytes, target: Target) -> Request:  # noqa: ARG001 - the path holds nothing
     document = decode(data)
     model = text_(document.get("model"), ("model",))
     stream = document.get("stream", False)
@@ -47,6 +48,13 @@ def _read_answer(data: bytes) -> Answer:
     return Answer(data, document, text_(document.get("model", ""), ("model",)), events, Usage())
 
 
+def _edit_request(request: Request, changed: Mapping[Path, str]) -> bytes:
+    document = decode(request.raw)
+    for path, text in changed.items():
+        replace(document, path, text)
+    return encode(document)
+
+
 def _edit_answer(answer: Answer, edit: AnswerEdit) -> bytes:
     said = edit.texts.get(("output",), answer.document["output"])
     return encode(answer.document | {"output": f"{said}\n\n{edit.notice}" if edit.notice else said})
@@ -57,20 +65,24 @@ class _Reader:
 
     def __init__(self) -> None:
         self._events = Events()
+        self._done = False
 
     def feed(self, data: bytes) -> list[Frame]:
         return [self._frame(*event) for event in self._events.feed(data)]
 
     def end(self) -> None:
         self._events.end()
+        if not self._done:
+            raise ProtocolError("the stream ended without its end mark", status=502)
 
     def _frame(self, raw: bytes, data: bytes | None, fields: Mapping[str, str]) -> Frame:
         aside = tuple(Opaque((name or "comment",), text) for name, text in fields.items() if text)
         if data is None:
             return Frame(raw, deltas=aside)
         document = decode(data)
-        done = document.get("done") is True
-        return Frame(raw, document, (*aside, *_deltas(document)), done=done, error="error" in document)
+        done, error = document.get("done") is True, "error" in document
+        self._done = self._done or done or error
+        return Frame(raw, document, (*aside, *_deltas(document)), done=done, error=error)
 
 
 def _deltas(document: Document) -> Iterator[Delta]:
@@ -109,10 +121,11 @@ ADAPTER = Adapter(
         since="0.1.0",
         maturity=Maturity.SANDBOX,
     ),
-    route="/new-adapter",
+    routes=("/new-adapter",),
     request=_read_request,
     answer=_read_answer,
     reader=_Reader,
+    edit_request=_edit_request,
     edit_answer=_edit_answer,
     edit_frame=_edit_frame,
     error=_error,

@@ -7,7 +7,7 @@ and files are not understood yet: they come out as `Opaque`.
 from interlock.model.meta import Example, Meta
 from interlock.protocols import Adapter, Wire
 from interlock.protocols.openai_chat.answer import read_answer
-from interlock.protocols.openai_chat.edit import edit_answer, edit_frame, error, stream_error
+from interlock.protocols.openai_chat.edit import edit_answer, edit_frame, edit_request, error, stream_error
 from interlock.protocols.openai_chat.request import read_request
 from interlock.protocols.openai_chat.stream import Reader
 
@@ -40,10 +40,14 @@ ADAPTER = Adapter(
         why="The protocol that most SDKs and most model servers speak.",
         since="0.1.0",
     ),
-    route="/chat/completions",
+    routes=("/v1/chat/completions", "/openai/deployments/{model}/chat/completions"),
+    base="/v1",
+    query=frozenset({"api-version"}),
+    headers=(b"openai-beta", b"idempotency-key"),
     request=read_request,
     answer=read_answer,
     reader=Reader,
+    edit_request=edit_request,
     edit_answer=edit_answer,
     edit_frame=edit_frame,
     error=error,

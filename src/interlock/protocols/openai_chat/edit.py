@@ -1,5 +1,6 @@
 """Answers and chunks without what was refused, and errors in the protocol's own shape."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from interlock.model.event import Path
@@ -9,10 +10,12 @@ from interlock.protocols import (
     Document,
     Frame,
     FrameEdit,
+    Request,
 )
 from interlock.protocols._json import (
     decode,
     encode,
+    replace,
 )
 from interlock.protocols.openai_chat.fields import (
     CALL_FINISHES,
@@ -21,15 +24,38 @@ from interlock.protocols.openai_chat.fields import (
 )
 
 
+def edit_request(request: Request, changed: Mapping[Path, str]) -> bytes:
+    """The request's bytes with texts, and arguments of calls, replaced."""
+    document = decode(request.raw)
+    for path, text in changed.items():
+        replace(document, _in_call(document, path), text)
+    return encode(document)
+
+
+def _in_call(document: Any, path: Path) -> Path:
+    """The place of a call's arguments, if `path` is a call's, else `path`."""
+    if path[-1] == "function_call":
+        return (*path, "arguments")
+    if path[-2] != "tool_calls":
+        return path
+    for part in path:
+        document = document[part]
+    return (*path, *(("function", "arguments") if "function" in document else ("custom", "input")))
+
+
 def edit_answer(answer: Answer, edit: AnswerEdit) -> bytes:
     """The answer's bytes with texts replaced, and without the refused calls."""
     document = decode(answer.raw)
     for path, text in edit.texts.items():
         document["choices"][path[1]]["logprobs"] = None
         if path[-1] not in TOKENS:
-            _replace(document, path, text)
+            replace(document, path, text)
+    for path, arguments in edit.arguments.items():
+        replace(document, _in_call(document, path), arguments)
     for position, choice in enumerate(document["choices"]):
         base: Path = ("choices", position, "message")
+        if "logprobs" in edit.stripped and "logprobs" in choice:
+            choice["logprobs"] = None
         if any(path[:3] == base for path in edit.refused):
             _take_out(choice, base, edit)
     return encode(document)
@@ -51,13 +77,6 @@ def _take_out(choice: Document, base: Path, edit: AnswerEdit) -> None:
     message["refusal"] = edit.notice
 
 
-def _replace(document: Any, path: Path, text: str) -> None:
-    *parents, last = path
-    for part in parents:
-        document = document[part]
-    document[last] = text
-
-
 def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
     """The chunk's bytes with texts replaced, and without the refused calls."""
     if frame.document is None:
@@ -68,7 +87,7 @@ def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
         delta = choice["delta"] = choice.get("delta") or {}
         changed = {key: text for (key, of), text in edit.texts.items() if of == number}
         delta |= {key: text for key, text in changed.items() if key not in TOKENS}
-        if changed and "logprobs" in choice:
+        if (changed or "logprobs" in edit.stripped) and "logprobs" in choice:
             choice["logprobs"] = None
         _edit_calls(delta, number, edit)
         if choice.get("finish_reason") and (notice := edit.notices.get(number)):
@@ -86,11 +105,20 @@ def _edit_calls(delta: Document, number: int, edit: FrameEdit) -> None:
         old = call.get("index", 0)
         index = edit.calls.get((number, old), old)
         if index is not None:
+            _put_arguments(call, edit.arguments.get((number, old)))
             kept.append(call | {"index": index})
     if kept:
         delta["tool_calls"] = kept
     if "function_call" in delta and edit.calls.get((number, LEGACY_CALL), LEGACY_CALL) is None:
         delta.pop("function_call")
+    elif "function_call" in delta and (number, LEGACY_CALL) in edit.arguments:
+        delta["function_call"]["arguments"] = edit.arguments[number, LEGACY_CALL]
+
+
+def _put_arguments(call: Document, arguments: str | None) -> None:
+    if arguments is not None:
+        kind, name = ("custom", "input") if "custom" in call else ("function", "arguments")
+        call.setdefault(kind, {})[name] = arguments
 
 
 def error(status: int, code: str, message: str) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Event, Path, Text, ToolCall
+from interlock.model.event import Channel, Event, Media, Path, Text, ToolCall
 from interlock.protocols import (
     Document,
 )
@@ -52,6 +52,12 @@ DELTA = frozenset({"role", "tool_calls", "function_call", *TEXTS})
 CONTENT = frozenset({"content"})
 ENDS = ("finish_reason", "logprobs")
 PLAIN = frozenset({"index", "delta", *ENDS})
+# Parts that nobody looks into: the kind, where the data stands, and what else may stand beside it as a setting.
+MEDIA: dict[str, tuple[str, tuple[str, ...], frozenset[str]]] = {
+    "image_url": ("image", ("url",), frozenset({"detail"})),
+    "input_audio": ("audio", ("data",), frozenset({"format"})),
+    "file": ("file", ("file_data", "file_id"), frozenset({"filename"})),
+}
 LEGACY_CALL = -1
 # By the API, `n` is at most 128.
 MOST_CHOICES = 128
@@ -132,11 +138,38 @@ def _content(value: object, path: Path, channel: Channel, tool: str, call_id: st
         part = object_(item, at)
         kind = part.get("type")
         text = part.get(kind) if kind in ("text", "refusal") else None
-        if isinstance(kind, str) and isinstance(text, str):
+        if media := _media(part, at, channel, tool, call_id):
+            yield from media
+        elif isinstance(kind, str) and isinstance(text, str):
             yield Text((*at, kind), channel, text, tool, call_id)
             yield from rest(part, at, {"type", kind})
         else:
             yield opaque((*at, kind if isinstance(kind, str) else "type"), part)
+
+
+def _media(part: Document, path: Path, channel: Channel, tool: str, call_id: str) -> list[Event]:
+    """The events of an image, a sound or a file among the parts of a message; none if the part is no such thing."""
+    name = part.get("type")
+    inner = part.get(name) if isinstance(name, str) and name in MEDIA else None
+    if not isinstance(inner, dict) or not isinstance(name, str):
+        return []
+    kind, sources, known = MEDIA[name]
+    given = [key for key in sources if isinstance(inner.get(key), str) and inner[key]]
+    if len(given) != 1:
+        return []
+    at, data = (*path, name, given[0]), inner[given[0]]
+    source = "id" if given[0] == "file_id" else "inline"
+    if given[0] == "url" and not data.startswith("data:"):
+        source = "url"
+    events: list[Event] = [Media(at, channel, kind, source, data, _media_type(inner, data), tool, call_id)]
+    if isinstance(filename := inner.get("filename"), str) and filename:
+        events.append(Text((*path, name, "filename"), channel, filename, tool, call_id))
+    return [*events, *rest(inner, (*path, name), known | {given[0]}), *rest(part, path, {"type", name})]
+
+
+def _media_type(inner: Document, data: str) -> str:
+    declared = data[5:100].partition(";")[0] if data.startswith("data:") else inner.get("format")
+    return declared if isinstance(declared, str) and len(declared) < 100 else ""
 
 
 def call_events(value: object, path: Path) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from interlock.model.event import Channel, Event, Path, Text, ToolDefinition
 from interlock.protocols import (
     Document,
     Request,
+    Target,
 )
 from interlock.protocols._json import (
     decode,
@@ -27,10 +28,10 @@ from interlock.protocols.openai_chat.fields import (
 )
 
 
-def read_request(data: bytes) -> Request:
-    """A request, understood."""
+def read_request(data: bytes, target: Target) -> Request:
+    """A request, understood. Where the path names a deployment (Azure OpenAI), that is the model."""
     document = decode(data)
-    model, messages = document.get("model"), document.get("messages")
+    model, messages = target.fields.get("model") or document.get("model"), document.get("messages")
     if not isinstance(model, str) or not model:
         raise ProtocolError("model is missing or not a text", where="model", hint="name the model to call")
     if not isinstance(messages, list) or not messages:
@@ -38,7 +39,8 @@ def read_request(data: bytes) -> Request:
     stream = document.get("stream")
     if not isinstance(stream, bool | None):
         raise ProtocolError("stream is neither true nor false", where="stream", hint="send true or false")
-    return Request(data, document, model, bool(stream), tuple(_request_events(document, messages)))
+    asks = frozenset({"logprobs"} if document.get("logprobs") or document.get("top_logprobs") else ())
+    return Request(data, document, model, bool(stream), tuple(_request_events(document, messages)), asks)
 
 
 def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:

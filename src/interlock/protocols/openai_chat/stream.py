@@ -53,6 +53,8 @@ class Reader:
     def end(self) -> None:
         """The stream is over."""
         self._events.end()
+        if not self._done:
+            raise ProtocolError("the stream ended without its end mark", status=502)
 
     def _frame(self, raw: bytes, data: bytes | None, fields: Mapping[str, str]) -> Frame:
         if self._done and (data is not None or fields):
@@ -65,6 +67,7 @@ class Reader:
             return Frame(raw, deltas=aside, done=True)
         document = decode(data)
         if document.get("error"):
+            self._done = True
             return _error_frame(raw, document, aside)
         plain = _plain(document)
         deltas = (*aside, *(_chunk(document) if plain is None else plain))
