@@ -144,7 +144,7 @@ class Gateway:
     def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
         path, question, query = request.target.partition("?")
         if path == "/healthz":
-            self._health(client)
+            self._health(client, _presented(request.headers))
             return
         route = self.routes.find(path)
         if route is None:
@@ -176,9 +176,14 @@ class Gateway:
         self.performing.add(performer)
         performer.start()
 
-    def _health(self, client: ClientConnection) -> None:
+    def _health(self, client: ClientConnection, presented: str) -> None:
+        """Whether requests can be served, and to who shows a credential, whether that one's. Nothing is recorded."""
         try:
+            if presented:
+                self.keyring.prove(presented, self.rules.now_us())
             self.log.check()
+        except IdentityError:
+            client.reply(401, _error(401, "invalid_credential", "interlock: this credential is not in force"))
         except AuditError as error:
             client.reply(503, self.unrecorded(error))
         else:

@@ -243,7 +243,7 @@ def client_protocols() -> tuple[ClientProtocol, ...]:
 @cache
 def client_credentials() -> frozenset[str]:
     """Environment variables in which SDKs look for a key, or for one that opens models among much else."""
-    keys = {v.name for protocol in client_protocols() for v in protocol.variables if v.holds == "key"}
+    keys = frozenset(v.name for p in client_protocols() for v in p.variables if v.holds == "key")
     return keys | frozenset(c.name for c in _read("data/client_environment", _Clients).general)
 
 
