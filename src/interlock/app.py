@@ -13,7 +13,7 @@ from interlock.detectors import Engine, detectors
 from interlock.governance.coverage import Coverage, Seen, coverage
 from interlock.guard import Rules
 from interlock.model.errors import ConfigError
-from interlock.policy import Policies, Scope, Source
+from interlock.policy import Mode, Policies, Scope, Source
 from interlock.store import Stored
 from interlock.store.database import address
 from interlock.store.files import create_whole, read_plain
@@ -78,12 +78,18 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
     if settings.policy.bundled:
         sources.insert(0, Source("bundled.cedar", bundled.joinpath("bundled.cedar").read_text("utf-8")))
     scopes = {
-        name: Scope(manifest.models, manifest.tools, manifest.unsafe_tools, manifest.extras)
+        name: Scope(
+            manifest.models,
+            manifest.tools,
+            manifest.unsafe_tools,
+            manifest.extras,
+            Mode(manifest.answer_mode) if manifest.answer_mode else None,
+        )
         for name, manifest in settings.workloads.items()
     }
     key = _secret(settings.data / "keys" / "digest.key")
     return Rules(
-        policies=Policies(schema, tuple(sources), scopes),
+        policies=Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode)),
         engine=Engine(detectors(), secrets=credentials),
         digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest(),
         now_us=now_us,

@@ -1,7 +1,8 @@
 """One TOML file and the environment become frozen settings. Wrong ones are refused with file, line and remedy.
 
 Each section is a dataclass declared by the room that uses it. `INTERLOCK_<SECTION>_<NAME>` overrides a
-setting of a plain section; tables with names of their own (upstreams, workloads, tools) come from the file.
+setting of a plain section; tables with names of their own (upstreams, workloads, tools, limits, prices) come from the
+file.
 """
 
 import dataclasses
@@ -10,7 +11,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from interlock.console.settings import ConsoleSettings
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
+from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
 from interlock.provenance.settings import ToolOverride
@@ -35,6 +37,11 @@ class PolicySettings:
     bundled: bool = setting(
         True, "Load the bundled policies. False leaves only yours: what they do not permit is denied."
     )
+    answer_mode: str = setting(
+        "window",
+        "How answers are held back: block (all of one), window (what could still be flagged) or observe (nothing).",
+        choices=("block", "window", "observe"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class Settings:
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
+    limits: Mapping[str, LimitSettings] = field(default_factory=dict)
+    prices: Mapping[str, PriceSettings] = field(default_factory=dict)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -64,6 +73,8 @@ TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
+    "limits": ("limits", LimitSettings),
+    "prices": ("prices", PriceSettings),
 }
 DEFAULT_UPSTREAMS = {"openai": Upstream(url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY")}
 
@@ -93,7 +104,22 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == "healthz":
             where = _where(path, text, "", f"llm.upstreams.{name}")
             raise ConfigError(f"an upstream cannot be called {name!r}", where=where, hint="letters, digits, - and _")
+    for name, table in tables["limits"].items():
+        _checked(limit, "limits", name, table, path, text)
+    for name, table in tables["prices"].items():
+        _checked(rate, "prices", name, table, path, text)
     return Settings(data=_data(data, env), file=path, **sections, **tables)
+
+
+def _checked(
+    check: Callable[[str, Any], object], dotted: str, name: str, table: Any, path: Path | None, text: str
+) -> None:
+    """Refuse a table that its room refuses; the room says which setting is wrong, this says where it stands."""
+    try:
+        check(name, table)
+    except ConfigError as error:
+        where = _where(path, text, f"{dotted}.{name}", error.where)
+        raise ConfigError(error.what, where=where, hint=error.hint) from None
 
 
 def _find(file: str | None, env: Mapping[str, str]) -> Path | None:
@@ -184,7 +210,7 @@ def _typed(value: object, hint: Any, where: str, name: str) -> object:
     if tuple[str, ...] in wanted and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)
     expected = {bool: "true or false", int: "a whole number from 0", str: "a text", tuple[str, ...]: "a list of texts"}
-    say = next(expected[w] for w in wanted if w in expected)
+    say = " or ".join(said for kind, said in expected.items() if kind in wanted)
     raise ConfigError(f"{name} must be {say}, not {value!r}", where=where, hint="correct the value")
 
 

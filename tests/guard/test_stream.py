@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.guard import Emit
-from interlock.guard.answer import marker, replaced
+from interlock.guard.answer import OBSERVED, marker, replaced
 from interlock.model.event import Channel
+from interlock.model.record import Verdict
+from interlock.policy import Mode, Scope
 from tests.detectors.keys import EXAMPLES, PEM
 from tests.guard.play import ENGINE, STREAMED, Played, make_rules, play
 from tests.protocols.wire import DONE, chunk, piece, request
@@ -205,3 +207,42 @@ def test_an_error_event_passes_after_its_record_and_is_the_end() -> None:
 def test_words_beside_the_data_pass_unless_they_hold_a_key() -> None:
     assert b": ping\n\n" in stream(b": ping\n\n", chunk({}, "stop")).sent
     assert KEY.encode() not in stream(f": {KEY}\n\n".encode(), chunk({}, "stop")).sent
+
+
+def modes(mode: Mode, *chunks: bytes) -> Played:
+    rules = make_rules(scopes={"w": Scope(mode=mode)})
+    return play(ASK, STREAMED, *chunks, DONE, rules=rules)
+
+
+LEAKING = (
+    chunk({"content": "the key is "}),
+    chunk({"content": KEY}),
+    chunk({"content": " and more"}),
+    chunk({}, "stop"),
+)
+
+
+def test_in_mode_block_nothing_leaves_before_the_end() -> None:
+    played = modes(Mode.BLOCK, *LEAKING)
+    assert [len(c.data) > 0 for c in played.commands if isinstance(c, Emit)] == [True]
+    assert said(played.sent) == f"the key is {MARK} and more"
+
+
+def test_in_mode_window_only_what_is_undecided_waits() -> None:
+    played = modes(Mode.WINDOW, *LEAKING)
+    assert len([c for c in played.commands if isinstance(c, Emit)]) > 1
+    assert said(played.sent) == f"the key is {MARK} and more"
+
+
+def test_in_mode_observe_a_text_leaves_at_once_as_it_is_and_the_log_says_so() -> None:
+    played = modes(Mode.OBSERVE, *LEAKING)
+    emitted = [c.data for c in played.commands if isinstance(c, Emit)]
+    assert emitted[: len(LEAKING) - 1] == list(LEAKING[:-1]), "each piece as it came"
+    [step] = played.records[-1].steps
+    assert (step.verdict, step.reason, step.signals[0].detector) == (Verdict.ALLOWED, OBSERVED, "credential-leak")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_refused_call_leaves_in_no_mode(mode: Mode) -> None:
+    played = modes(mode, chunk(piece(0, "{}", "never_offered")), chunk({}, "tool_calls"))
+    assert calls(played.sent) == {}

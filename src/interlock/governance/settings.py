@@ -14,6 +14,11 @@ class Manifest:
     models: tuple[str, ...] | None = setting(None, "Models it may call, as the client names them.")
     tools: tuple[str, ...] | None = setting(None, "Tools it may call.")
     extras: tuple[str, ...] | None = setting(
-        None, "What it may have beside answers: logprobs, embeddings. Not given: embeddings only.", choices=("logprobs", "embeddings")
+        None, "What it may have beside answers: logprobs, embeddings. Not given: embeddings only."
     )
     unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")
+    answer_mode: str = setting(
+        "",
+        "How its answers are held back: block, window or observe; empty takes [policy] answer_mode.",
+        choices=("block", "window", "observe"),
+    )

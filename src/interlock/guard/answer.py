@@ -8,7 +8,7 @@ from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
 from interlock.model.record import Step, Verdict
-from interlock.policy import CallTool, PassMedia, PassOpaque, ReleaseText
+from interlock.policy import CallTool, Mode, PassMedia, PassOpaque, ReleaseText
 from interlock.protocols import decode, texts
 from interlock.provenance import judge
 from interlock.provenance.labels import HARMLESS, property_names
@@ -16,6 +16,7 @@ from interlock.provenance.labels import HARMLESS, property_names
 # The APIs allow 128 tools in a request; nobody calls more of them at once, and each call is searched for.
 MOST_CALLS = 256
 HOLDS_SECRET = "It holds what a detector took for a secret."
+OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
 LEAK = "An argument holds what a detector took for a secret."
 
 
@@ -40,6 +41,7 @@ class AnswerJudge:
 
     def __init__(self, call: Call, request: Inspected, rules: Rules, stripped: frozenset[str] = frozenset()) -> None:
         self.stripped = stripped
+        self.mode = rules.policies.mode(call.principal.workload)
         self._workload = call.principal.workload
         self._request = request
         self._rules = rules
@@ -84,8 +86,8 @@ class AnswerJudge:
         return CallVerdict(step, allowed, allowed and judged.sink not in HARMLESS, told)
 
     def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
-        """The signals whose pieces of text may not go out as they are."""
-        return tuple(signal for signal in found if self._withheld(signal))
+        """The signals whose pieces of text may not go out as they are; none where answers are only observed."""
+        return () if self.mode is Mode.OBSERVE else tuple(signal for signal in found if self._withheld(signal))
 
     def refusal(self, event: Opaque | Media) -> str:
         """Why something that is not understood, or not looked into, may not pass; empty if it may."""
@@ -102,12 +104,15 @@ class AnswerJudge:
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
         """The log's entry for a text that goes out."""
         blocked = bool(found and self.withheld(found))
+        reason = "A piece was replaced." if blocked else ""
+        if self.mode is Mode.OBSERVE and any(self._withheld(signal) for signal in found):
+            reason = OBSERVED
         return Step(
             kind=Channel.OUTPUT.value,
             size=size,
             digest=digest,
             verdict=Verdict.BLOCKED if blocked else Verdict.ALLOWED,
-            reason="A piece was replaced." if blocked else "",
+            reason=reason,
             signals=noted(found),
         )
 

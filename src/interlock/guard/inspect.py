@@ -15,9 +15,6 @@ from interlock.provenance import Conversation, ToolLabels, derive
 PLACE_CHARS = 120
 # A tool's name or an id has at most 64 characters by the APIs; a client or a model can write anything there.
 LONGEST_NAME = 128
-# At most 16 MB of descriptions are remembered; usual ones have below 2,000 characters.
-KEPT_DESCRIPTIONS = 1_000
-LONGEST_KEPT = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
     for index, event in enumerate(events):
-        found = _scan(event, rules)
+        found = _scan(event, digests[index], rules)
         if found:
             signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
         tool = event.tool if isinstance(event, Text | Media) else ""
@@ -63,8 +60,8 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, media, place.session)
 
 
-def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
-    """The signals of one event; what the adapter does not understand is read as a document."""
+def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, Channel]]:
+    """The signals of one event, whose text has this digest if it is one of the conversation's; what the adapter does not understand is read as a document."""
     match event:
         case Text():
             text, channel = event.text, event.channel
@@ -76,21 +73,15 @@ def _scan(event: Event, rules: Rules) -> list[tuple[Signal, Channel]]:
             text, channel = event.data, event.channel
         case _:
             return []
-    return [(signal, channel) for signal in rules.engine.scan(text, channel)]
+    found = rules.verdicts.scan(rules.engine, text, channel, digest) if digest else rules.engine.scan(text, channel)
+    return [(signal, channel) for signal in found]
 
 
 def _scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
     """The signals of all that a tool says of itself: its description, and those of its arguments."""
     schema = encode(tool.schema).decode().replace("\\n", "\n").replace("\\t", "\t")
     text = f"{tool.description}\n{schema}"
-    found = rules.descriptions.get(text)
-    if found is None:
-        found = rules.engine.scan(text, Channel.TOOL_DESCRIPTION)
-        if len(rules.descriptions) >= KEPT_DESCRIPTIONS:
-            rules.descriptions.clear()
-        if len(text) <= LONGEST_KEPT:
-            rules.descriptions[text] = found
-    return found
+    return rules.verdicts.scan(rules.engine, text, Channel.TOOL_DESCRIPTION, rules.digest(text))
 
 
 def _step(event: Text | Media, origin: Origin, found: tuple[Signal, ...], digest: str) -> Step:

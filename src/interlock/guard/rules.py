@@ -1,22 +1,54 @@
 """What every exchange goes by. One value for a loaded configuration; a reload makes a new one."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
 from interlock.guard.sessions import Sessions
 from interlock.model.decision import Principal
-from interlock.model.event import Signal
+from interlock.model.event import Channel, Signal
 from interlock.policy import Policies
 from interlock.provenance.settings import ToolOverride
+
+
+# An entry is about 300 bytes; more only for texts with many signals.
+KEPT_VERDICTS = 20_000
+
+
+class Verdicts:
+    """What the detectors found in texts that were seen before, by hash and channel; the least recently used goes first.
+
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, kept: int = KEPT_VERDICTS) -> None:
+        self._found: OrderedDict[tuple[str, Channel], tuple[Signal, ...]] = OrderedDict()
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def scan(self, engine: Engine, text: str, channel: Channel, digest: str) -> tuple[Signal, ...]:
+        """The signals of `text`; `digest` is its hash, by a key that no caller knows."""
+        key = (digest, channel)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = engine.scan(text, channel)
+            if len(self._found) > self._kept:
+                self._found.popitem(last=False)
+        else:
+            self._found.move_to_end(key)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`digest` is a keyed hash of a text, for the log; `now_us` the clock, in microseconds since 1970 UTC.
 
-    `limit` bounds the bytes of an answer that are held back, and those of a whole one. `descriptions` remembers
-    what was found in tools' descriptions, which come again with every request.
+    `limit` bounds the bytes of an answer that are held back, and those of a whole one. `verdicts` remembers what was
+    found in the texts of requests: a chat's history comes again with each turn. It lives and dies with these rules,
+    so that nothing outlives the detectors that found it.
     """
 
     policies: Policies
@@ -26,7 +58,7 @@ class Rules:
     limit: int
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
-    descriptions: dict[str, tuple[Signal, ...]] = field(default_factory=dict)
+    verdicts: Verdicts = field(default_factory=Verdicts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The hold-back of a streamed answer: frames wait until everything in them is decided.
 
-Guarantee (mode `window`): no character leaves that a bounded detector, looking at the whole text, would have
-flagged, however the stream was cut; and no piece of a tool call leaves before the whole call was judged. What
-has left cannot be recalled, so a text is released only up to where a match could still be growing. Frames
-keep their order, and their bytes if nothing in them was changed. The last one leaves only with `end`.
+In every mode no piece of a tool call leaves before the whole call was judged. In mode `window` no character leaves
+that a bounded detector, looking at the whole text, would have flagged, however the stream was cut: what has left
+cannot be recalled, so a text is released only up to where a match could still be growing. In mode `block` no frame
+leaves before the end; in mode `observe` texts leave at once and as they are. Frames keep their order, and their bytes if nothing in them was changed. The last one leaves only with `end`.
 """
 
 from collections import deque
@@ -17,6 +17,7 @@ from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
 from interlock.model.record import Step
+from interlock.policy import Mode
 from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta
 
 Stream = tuple[str, int]
@@ -68,6 +69,7 @@ class StreamGuard:
         self._adapter = adapter
         self._judge = judge
         self._rules = rules
+        self._mode = judge.mode
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._text_size = 0
@@ -189,11 +191,13 @@ class StreamGuard:
         growing.window, growing.context = window[until - 1 :], 1
 
     def _release(self) -> Iterable[bytes]:
-        while self._held:
+        while self._held and self._mode is not Mode.BLOCK:
             held = self._held[0]
             if held.calls or held.frame.done or held.frame.error or held.frame.last:
                 return
-            if any(start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()):
+            if self._mode is Mode.WINDOW and any(
+                start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()
+            ):
                 return
             self._held.popleft()
             self._held_bytes -= len(held.frame.raw)

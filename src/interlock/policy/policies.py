@@ -1,10 +1,12 @@
 """Validates Cedar policies, compiles them once, and answers questions. Fails closed in every direction."""
 
+import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, assert_never
 
 import cedarpy
@@ -39,6 +41,19 @@ class Source:
     text: str
 
 
+class Mode(Enum):
+    """How a text of an answer is held back until it is decided. Tool calls are held and judged in every mode.
+
+    BLOCK: no byte leaves before the whole answer was decided. WINDOW: a text leaves up to where a match could still be
+    growing, so nothing that a detector flags in the whole text leaves, however the stream is cut. OBSERVE: a text
+    leaves at once and as it is; what was found is recorded.
+    """
+
+    BLOCK = "block"
+    WINDOW = "window"
+    OBSERVE = "observe"
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a workload's manifest says, as policy sees it. A list that is None does not limit."""
@@ -47,6 +62,7 @@ class Scope:
     tools: tuple[str, ...] | None = None
     unsafe_tools: tuple[str, ...] = ()
     extras: tuple[str, ...] | None = None
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +79,11 @@ class Policies:
     questions get equal answers. It does NOT read files.
     """
 
-    def __init__(self, schema: Source, sources: tuple[Source, ...], scopes: Mapping[str, Scope]) -> None:
-        """Raises: PolicyError with file and line."""
+    def __init__(
+        self, schema: Source, sources: tuple[Source, ...], scopes: Mapping[str, Scope], mode: Mode = Mode.WINDOW
+    ) -> None:
+        """`mode` is that of workloads whose scope names none. Raises: PolicyError with file and line."""
+        self._mode = mode
         try:
             self._schema = cedarpy.Schema.from_str(schema.text)
         except ValueError as error:
@@ -76,12 +95,14 @@ class Policies:
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
         self._answers: dict[Question, Decision] = {}
-        data = {
-            name: [scope.models, scope.tools, scope.unsafe_tools, scope.extras]
-            for name, scope in sorted(scopes.items())
-        }
-        parts = [schema.text, *(source.text for source in sources), json.dumps(data)]
+        data = {name: dataclasses.astuple(scope) for name, scope in sorted(scopes.items())}
+        parts = [schema.text, *(source.text for source in sources), repr(data), mode.value]
         self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def mode(self, workload: str) -> Mode:
+        """How this workload's answers are held back."""
+        scope = self._scopes.get(workload)
+        return scope.mode if scope and scope.mode else self._mode
 
     def decide(self, question: Question) -> Decision:
         """Allow only if a policy permits it, none forbids it, and nothing went wrong."""
