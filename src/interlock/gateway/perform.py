@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 # Headers of an upstream's answer that a client can use; nothing else of them is passed on.
 PASSED_ON = frozenset(
-    (b"x-request-id", b"request-id", b"x-amzn-requestid", b"apim-request-id")
-    + (b"retry-after", b"retry-after-ms", b"openai-processing-ms", b"openai-version")
+    b"x-request-id request-id x-amzn-requestid apim-request-id retry-after retry-after-ms openai-processing-ms "
+    b"openai-version".split()
 )
 LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 

@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
-from interlock.gateway.routes import Routes, split
+from interlock.gateway.proxy import Proxy
+from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.upstream import Pool
 from interlock.guard import Call, Rules, exchange
 from interlock.identity.keys import Keyring
 from interlock.knowledge import redact
+from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, ConfigError, IdentityError
 from interlock.model.record import Record, RecordKind, Verdict
 from interlock.protocols import Adapter
@@ -57,8 +59,9 @@ class Gateway:
     keyring: Keyring
     rules: Rules
     adapters: Mapping[str, Adapter]
-    pools: Mapping[str, Pool]
+    pools: MutableMapping[str, Pool]
     request_id: Callable[[], str]
+    proxy: Proxy | None = None
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
     routes: Routes = field(init=False)
@@ -83,8 +86,8 @@ class Gateway:
             where = f"gateway {host}:{port}"
             hint = "is another interlock running? set [gateway] port"
             raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
-        self._note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
-        self._task(self._sweep())
+        self.note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
+        self.task(self._sweep())
         listening: int = self._server.sockets[0].getsockname()[1]
         return listening
 
@@ -107,7 +110,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._note(RecordKind.GATEWAY, reason="stopped")
+        self.note(RecordKind.GATEWAY, reason="stopped")
 
     async def _drain(self, limit_s: float) -> None:
         """Wait until nobody is connected any more."""
@@ -131,7 +134,7 @@ class Gateway:
 
     def malformed(self, client: ClientConnection, status: int, what: str) -> None:
         """What is no request that can be served."""
-        self._refuse(client, status, CODES.get(status, "malformed_request"), what, what, close=True)
+        self.refuse(client, status, CODES.get(status, "malformed_request"), what, what, close=True)
 
     def serve(self, client: ClientConnection, request: HttpRequest) -> None:
         """Start the exchange that a request asks for."""
@@ -139,42 +142,71 @@ class Gateway:
             self._serve(client, request)
         except Exception as error:  # noqa: BLE001 - the process's edge: a fault ends this request and no other
             self.fault(error)
-            self._refuse(client, 500, "internal_error", FAULT, _where(error), close=True)
+            self.refuse(client, 500, "internal_error", FAULT, _where(error), close=True)
 
     def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
+        if client.origin or not request.target.startswith("/"):
+            if self.proxy is None:
+                what = "this is no forward proxy: CONNECT and addresses with a host are not covered"
+                self.refuse(client, 501, "not_implemented", what, what, close=True)
+            else:
+                self.proxy.serve(self, client, request)
+            return
         path, question, query = request.target.partition("?")
         if path == "/healthz":
-            self._health(client, _presented(request.headers))
+            self._health(client)
             return
         route = self.routes.find(path)
         if route is None:
             told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
-            self._refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
+            self.refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
             return
-        adapter = route.adapter
-        if request.method != "POST":
-            reason, allow = f"{request.method} {path}", b"allow: POST\r\n"
-            self._refuse(client, 405, "method_not_allowed", "use POST", reason, path, adapter=adapter, headers=allow)
+        if self.is_no_post(client, request, route, path):
             return
-        now = self.rules.now_us()
         try:
-            principal = self.keyring.prove(_presented(request.headers), now)
+            principal = self.keyring.prove(_presented(request.headers), self.rules.now_us())
         except IdentityError as error:
             told = "the credential was refused. Use a key made by `interlock identity add`."
-            challenge = b"www-authenticate: Bearer\r\n"
-            self._refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
+            challenge, adapter = b"www-authenticate: Bearer\r\n", route.adapter
+            self.refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
             return
-        call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, now)
+        below = split(path)[1] + question + query
+        self.begin(client, request, route, principal, below, below)
+
+    def begin(
+        self,
+        client: ClientConnection,
+        request: HttpRequest,
+        route: Route,
+        principal: Principal,
+        below: str,
+        sent: str,
+        credential: bytes = b"",
+    ) -> None:
+        """Start the exchange. `below` is the path as the protocol knows it, `sent` as its pool sends it.
+
+        `credential` is header lines for the upstream, beside those that the adapter names.
+        """
+        adapter = route.adapter
+        call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, self.rules.now_us())
         headers = b"".join(
             b"%b: %b\r\n" % (name, request.headers[name])
             for name in (*FORWARDED, *adapter.headers)
             if name in request.headers
         )
-        below = split(path)[1] + question + query
         steps = exchange(adapter, below, request.body, call, self.rules)
-        performer = Performer(self, client, steps, route, below, headers)
+        performer = Performer(self, client, steps, route, sent, headers + credential)
         self.performing.add(performer)
         performer.start()
+
+    def is_no_post(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
+        """Whether a request was refused for its method: everything that is read here is a POST."""
+        if request.method == "POST":
+            return False
+        reason, allow = f"{request.method} {path}", b"allow: POST\r\n"
+        adapter = route.adapter
+        self.refuse(client, 405, "method_not_allowed", "use POST", reason, path, adapter=adapter, headers=allow)
+        return True
 
     def _health(self, client: ClientConnection, presented: str) -> None:
         """Whether requests can be served, and to who shows a credential, whether that one's. Nothing is recorded."""
@@ -210,7 +242,7 @@ class Gateway:
             else:
                 performer.durable(None)
 
-        self._task(wait())
+        self.task(wait())
 
     def unrecorded(self, error: AuditError) -> bytes:
         """What a client is told when nothing can be recorded. The operator sees the error itself on stderr."""
@@ -229,7 +261,7 @@ class Gateway:
         """Record that an exchange, of which `noted` is the last record, was ended by a fault."""
         with contextlib.suppress(AuditError):  # then the next request is refused for it
             if noted is None:
-                self._note(RecordKind.REFUSAL, status=500, verdict=Verdict.FAILED, reason=_where(error))
+                self.note(RecordKind.REFUSAL, status=500, verdict=Verdict.FAILED, reason=_where(error))
                 return
             ended = noted._replace(kind=RecordKind.ANSWER, at_us=self.rules.now_us(), steps=(), status=500)
             self.log.append(ended._replace(verdict=Verdict.FAILED, reason=_where(error)))
@@ -243,7 +275,7 @@ class Gateway:
 
     # --- the rest ----------------------------------------------------------------------------------------
 
-    def _refuse(
+    def refuse(
         self,
         client: ClientConnection,
         status: int,
@@ -255,24 +287,30 @@ class Gateway:
         adapter: Adapter | None = None,
         headers: bytes = b"",
         close: bool = False,
+        phrase: bytes = b"",
+        principal: Principal | None = None,
     ) -> None:
+        """Refuse a request: record `reason`, tell `told`; `close` takes no further one."""
         try:
-            self._note(
+            self.note(
                 RecordKind.REFUSAL,
                 status=status,
                 verdict=Verdict.BLOCKED,
                 reason=redact(reason)[:500],
                 route=redact(path)[:200],
+                workload=principal.workload if principal else "",
+                credential=principal.credential if principal else "",
             )
         except AuditError as error:
             client.reply(503, self.unrecorded(error), close=True)
             return
         shaped = adapter.error if adapter else _error
-        client.reply(status, shaped(status, code, f"interlock: {told}"), headers, close=close)
+        client.reply(status, shaped(status, code, f"interlock: {told}"), headers, close=close, phrase=phrase)
 
-    def _note(self, kind: RecordKind, **fields: object) -> None:
-        record = Record(kind=kind, at_us=self.rules.now_us(), request=self.request_id(), **fields)  # type: ignore[arg-type]
-        self.log.append(record)
+    def note(self, kind: RecordKind, request: str = "", **fields: object) -> int:
+        """Record what is no exchange; the record's number. Raises: AuditError."""
+        request = request or self.request_id()
+        return self.log.append(Record(kind=kind, at_us=self.rules.now_us(), request=request, **fields))  # type: ignore[arg-type]
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
@@ -283,10 +321,12 @@ class Gateway:
             except Exception as error:  # noqa: BLE001 - the process's edge: without it no deadline would hold any more
                 self.fault(error)
 
-    def _task(self, work: Coroutine[None, None, None]) -> None:
+    def task(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Do some work beside the traffic, until the gateway stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _presented(headers: Mapping[bytes, bytes]) -> str:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.routes import joined
+from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.guard import Head
 from interlock.model.errors import ConfigError, UpstreamError
 from interlock.protocols import BEARER, Adapter, Credential

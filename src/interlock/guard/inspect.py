@@ -61,7 +61,10 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
 
 
 def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, Channel]]:
-    """The signals of one event, whose text has this digest if it is one of the conversation's; what the adapter does not understand is read as a document."""
+    """The signals of one event; what the adapter does not understand is read as a document.
+
+    `digest` is that of its text, if it is one of the conversation's.
+    """
     match event:
         case Text():
             text, channel = event.text, event.channel

@@ -11,7 +11,6 @@ from interlock.model.event import Channel, Signal
 from interlock.policy import Policies
 from interlock.provenance.settings import ToolOverride
 
-
 # An entry is about 300 bytes; more only for texts with many signals.
 KEPT_VERDICTS = 20_000
 

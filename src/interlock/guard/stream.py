@@ -3,7 +3,8 @@
 In every mode no piece of a tool call leaves before the whole call was judged. In mode `window` no character leaves
 that a bounded detector, looking at the whole text, would have flagged, however the stream was cut: what has left
 cannot be recalled, so a text is released only up to where a match could still be growing. In mode `block` no frame
-leaves before the end; in mode `observe` texts leave at once and as they are. Frames keep their order, and their bytes if nothing in them was changed. The last one leaves only with `end`.
+leaves before the end; in mode `observe` texts leave at once and as they are. Frames keep their order, and their
+bytes if nothing in them was changed. The last one leaves only with `end`.
 """
 
 from collections import deque
