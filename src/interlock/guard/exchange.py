@@ -106,7 +106,8 @@ class _Log:
 def exchange(adapter: Adapter, path: str, body: bytes, call: Call, rules: Rules) -> Exchange:
     """Run one exchange; `path`, with its query, is one of the adapter's routes.
 
-    The gateway performs each command and sends back what `commands.py` says. It may throw UpstreamError at `Forward` and `Read`, and ClientGoneError anywhere; both end with a record.
+    The gateway performs each command and sends back what `commands.py` says. It may throw UpstreamError at `Forward`
+    and `Read`, and ClientGoneError anywhere; both end with a record.
     """
     log = _Log(call, rules, bytes_in=len(body))
     try:
