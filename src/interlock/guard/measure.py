@@ -1,0 +1,131 @@
+"""What a request is measured by, before it is sent: its size, what it may use at most, and which prompt it is."""
+
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall, ToolDefinition
+from interlock.protocols import Request
+
+# OpenAI, "What are tokens": about four characters of English. Other scripts have more bytes, not more tokens.
+BYTES_OF_A_TOKEN = 4
+# Anthropic, "Vision": about 1,600 tokens for the largest image that is not scaled down; others count alike.
+TOKENS_OF_AN_IMAGE = 1_600
+# Taken for an answer of which the request does not say how long it may be. Most are shorter.
+UNSAID_OUTPUT = 4_096
+# Where the protocols say how many tokens an answer may have, and how many answers are asked for.
+_MOST_OUTPUT = (
+    ("max_tokens",),  # OpenAI chat completions (old), Anthropic
+    ("max_completion_tokens",),  # OpenAI chat completions
+    ("max_output_tokens",),  # OpenAI responses
+    ("generationConfig", "maxOutputTokens"),  # Gemini
+    ("generation_config", "max_output_tokens"),  # Gemini, as it accepts it too
+    ("inferenceConfig", "maxTokens"),  # Bedrock Converse
+    ("options", "num_predict"),  # Ollama
+)
+_CHOICES = (("n",), ("generationConfig", "candidateCount"), ("generation_config", "candidate_count"))
+MOST_CHOICES = 128
+# What makes a prompt: not answers and tool results, with which an agent goes on with the same prompt.
+_PROMPT = frozenset({Channel.SYSTEM, Channel.USER, Channel.RETRIEVED})
+NEEDS = frozenset({"tokens", "messages", "prompt"})
+
+
+class Facts(NamedTuple):
+    """Who asks which model, and how much for. Tokens are estimates: `tokens_out` is the most that may come back.
+
+    `prompt` is a hash; it stays in memory. What no limit needs is 0 or empty.
+    """
+
+    workload: str
+    owner: str
+    model: str
+    request_bytes: int = 0
+    request_messages: int = 0
+    request_tokens: int = 0
+    tokens_out: int = 0
+    prompt: bytes = b""
+
+    def size(self, place: int) -> int:
+        """How much of what `settings.SIZES` names at `place` the request has."""
+        return (self.request_bytes, self.request_messages, self.request_tokens)[place]
+
+
+def measure(request: Request, workload: str, owner: str, needs: Collection[str] = NEEDS) -> Facts:
+    """The facts of a request. `needs` says which of tokens, messages and prompt are worth the work."""
+    return Facts(
+        workload,
+        owner,
+        request.model,
+        len(request.raw),
+        _messages(request.events) if "messages" in needs else 0,
+        _tokens(request) if "tokens" in needs else 0,
+        _most_output(request) if "tokens" in needs else 0,
+        prompt_of(request.events) if "prompt" in needs else b"",
+    )
+
+
+def estimate(size_bytes: int) -> int:
+    """About how many tokens so many bytes of text are, rounded up.
+
+    >>> estimate(0), estimate(1), estimate(4_096)
+    (0, 1, 1024)
+    """
+    return -(-size_bytes // BYTES_OF_A_TOKEN)
+
+
+def prompt_of(events: Iterable[Event]) -> bytes:
+    """A hash of what is asked: system and user texts, media, documents, and what the tools say of themselves."""
+    hashed = blake2b(digest_size=16)
+    for event in events:
+        match event:
+            case Text() if event.channel in _PROMPT:
+                said = (event.channel.value, event.text)
+            case Media() if event.channel in _PROMPT:
+                said = (event.kind, event.data)
+            case ToolDefinition():
+                said = (event.name, event.description)
+            case Opaque():
+                said = ("", event.text)
+            case _:
+                continue
+        for part in said:
+            data = part.encode("utf-8", "surrogatepass")
+            hashed.update(b"%d " % len(data))
+            hashed.update(data)
+    return hashed.digest()
+
+
+def _messages(events: Iterable[Event]) -> int:
+    """Texts, calls and media stand below `messages`, `contents` or `input` and their message's number."""
+    return len({event.path[:2] for event in events if _is_said(event)})
+
+
+def _is_said(event: Event) -> bool:
+    return isinstance(event, ToolCall | Media) or (isinstance(event, Text) and event.channel is not Channel.PARAMETER)
+
+
+def _tokens(request: Request) -> int:
+    """All bytes of the body count as text, tools and escapes too, but those of images."""
+    images = [event for event in request.events if isinstance(event, Media) and event.kind == "image"]
+    inline = sum(len(image.data) for image in images if image.source == "inline")
+    return estimate(max(0, len(request.raw) - inline)) + TOKENS_OF_AN_IMAGE * len(images)
+
+
+def _most_output(request: Request) -> int:
+    if "embeddings" in request.asks:
+        return 0
+    said = _largest(request.document, _MOST_OUTPUT)
+    choices = _largest(request.document, _CHOICES) or 1
+    return (said or UNSAID_OUTPUT) * min(choices, MOST_CHOICES)
+
+
+def _largest(document: Mapping[str, object], places: Iterable[tuple[str, ...]]) -> int:
+    """The largest number at these places: which of them the model's server goes by is not known. 0 if there is none."""
+    largest = 0
+    for place in places:
+        value: object = document
+        for key in place:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, int) and not isinstance(value, bool):
+            largest = max(largest, value)
+    return largest
