@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.config import DEFAULT_UPSTREAMS, SECTIONS, Settings, load
+from interlock.guard.settings import PriceSettings
 from interlock.model.errors import ConfigError
 
 FULL = """
@@ -32,6 +33,15 @@ tools = []
 models = ["m"]
 [tools.settle]
 recipients = ["iban"]
+[limits.payments-day]
+owner = "payments"
+per = "owner"
+window = "day"
+usd = "12.50"
+concurrent = 4
+[prices."my-model-1.5"]
+usd_in = "0.25"
+usd_out = 2
 """
 
 
@@ -52,6 +62,16 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert read.workloads["billing-agent"].models is None
     assert read.workloads["apps/chat"].models == ("m",)
     assert read.tools["settle"].recipients == ("iban",)
+    daily = read.limits["payments-day"]
+    assert (daily.owner, daily.per, daily.window, daily.usd, daily.concurrent) == (
+        "payments",
+        "owner",
+        "day",
+        "12.50",
+        4,
+    )
+    assert daily.requests is None
+    assert read.prices["my-model-1.5"] == PriceSettings(usd_in="0.25", usd_out=2)
     assert read.data == tmp_path / "data"
 
 
@@ -112,6 +132,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("gateway = 1\n", 1, r"\[gateway\] is not a table"),
         ("llm = 1\n", 1, r"\[llm\] is not a table"),
         ("workloads = 1\n", 1, r"\[workloads\] is not a table"),
+        ("[limits.a]\nwindow = 'week'\nrequests = 1\n", 2, "window cannot be 'week'"),
+        ("[limits.a]\nwindow = 'day'\nrequests = 0\n", 3, "requests must be at least 1"),
+        ("[limits.a]\nwindow = 'day'\nusd = 1.5\n", 3, "usd must be a whole number from 0 or a text"),
+        ("[limits.a]\nwindow = 'day'\nusd = 'much'\n", 3, "'a' cannot be 'much' dollars"),
+        ("[limits.a]\nowner = 'x'\nrequests = 1\n", 1, "'a' does not say over which time"),
+        ("[limits.b]\nconcurrent = 1\n[limits.a]\nowner = 'x'\n", 3, "'a' limits nothing"),
+        ("[prices.\"m-1.5\"]\nusd_in = 1\nusd_out = 'x'\n", 3, "usd_out of the price of 'm-1.5' cannot be 'x'"),
+        ("[prices.m]\nusd_in = 1\n", 1, "usd_out of the price of 'm' is missing"),
         ("[llm.other.x]\nurl = 'y'\n", 1, r"unknown section \[llm\]"),
     ],
 )
