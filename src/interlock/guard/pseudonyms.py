@@ -22,6 +22,8 @@ from interlock.model.event import Signal, Span
 Find: TypeAlias = Callable[[str], Sequence[Signal]]
 
 MASTER_BYTES = 32
+# BLAKE2b takes no longer key.
+MOST_MASTER_BYTES = 64
 # 14 letters of 16 and a digit are 59 bits. Among 10,000 values two have the same with a chance of 1 in 10^10, and who
 # writes a million guesses into an answer meets one of 10,000 values with 1 in 10^7: one that this task holds anyway.
 LETTERS = "bcdfghjkmnpqrtvw"
@@ -180,15 +182,13 @@ class Pseudonyms:
 
 
 def task_key(master: bytes, task: str, use: bytes) -> bytes:
-    """A key of 32 bytes for one use (at most 16 bytes of name) in one task.
+    """A key of 32 bytes for one use (a name of at most 16 bytes) in one task.
 
-    Raises: ConfigError for a master key of below 32 bytes: anybody could find values by trying.
+    Raises: ConfigError unless the master key has 32 to 64 bytes; without one anybody could find values by trying.
     """
-    if len(master) < MASTER_BYTES:
-        raise ConfigError(
-            f"the key of pseudonyms has {len(master)} bytes",
-            hint=f"it needs {MASTER_BYTES} to 64, from a random source",
-        )
+    if not MASTER_BYTES <= len(master) <= MOST_MASTER_BYTES:
+        hint = f"it needs {MASTER_BYTES} to {MOST_MASTER_BYTES}, from a random source"
+        raise ConfigError(f"the key of pseudonyms has {len(master)} bytes", hint=hint)
     return blake2b(task.encode("utf-8", "surrogatepass"), key=master, person=use, digest_size=32).digest()
 
 
