@@ -57,6 +57,7 @@ class Pseudonyms:
     phone share one, and come back as it was written first. Only placeholders of values that were hidden here, or
     are `known`, are restored, each once: what a restored value says is not looked at. A text that has the form of a
     placeholder before anything is hidden in it is hidden itself, so whoever wrote it gets it back as he wrote it.
+    `used` are the placeholders that were set here, with their values.
 
     It does NOT find values: it hides what it is told to. It does not restore a placeholder that the model cut, bent
     or encoded, nor does it know how a shell or a query that the model writes would have to quote a value.
@@ -98,7 +99,7 @@ class Pseudonyms:
 
         It stays valid; a number becomes a string. Any other text is hidden as text. Raises: as `hide`.
         """
-        return self._hide_in(document, find, 0)
+        return _inside(document, lambda text: self.hide(text, find(text)))
 
     def scan(self, text: str, *, quoted: bool = False) -> tuple[tuple[Span, str], ...]:
         """Where placeholders stand that are known, in order, and the values that they stand for.
@@ -141,22 +142,8 @@ class Pseudonyms:
         """
         if not self._known:
             return document
-        restored = _edit(document, lambda text: self._restore_in(text, 1))
+        restored = _edit(document, lambda text: _inside(text, self.restore, 1))
         return document if restored is None else restored
-
-    def _hide_in(self, text: str, find: Find, depth: int) -> str:
-        if depth < DEEPEST:
-            hidden = _edit(text, lambda inner: self._hide_in(inner, find, depth + 1))
-            if hidden is not None:
-                return hidden
-        return self.hide(text, find(text))
-
-    def _restore_in(self, text: str, depth: int) -> str:
-        if depth < DEEPEST:
-            restored = _edit(text, lambda inner: self._restore_in(inner, depth + 1))
-            if restored is not None:
-                return restored
-        return self.restore(text)
 
     def _placeholder(self, kind: str, value: str) -> str:
         hashed = blake2b(
@@ -237,6 +224,15 @@ def _merged(spans: list[tuple[int, int, int, str]]) -> Iterable[tuple[int, int, 
 
 def _name(group: list[tuple[int, int, int, str]]) -> str:
     return max((end - start, score, kind) for start, end, score, kind in group)[2]
+
+
+def _inside(text: str, change: Callable[[str], str], depth: int = 0) -> str:
+    """`change` made to a text, or, if that is a document, inside it."""
+    if depth < DEEPEST:
+        edited = _edit(text, lambda inner: _inside(inner, change, depth + 1))
+        if edited is not None:
+            return edited
+    return change(text)
 
 
 def _edit(document: str, change: Callable[[str], str]) -> str | None:
