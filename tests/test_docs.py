@@ -134,7 +134,10 @@ def test_settings_in_the_pages_are_accepted(page: Path, tmp_path: Path) -> None:
     file = tmp_path / "interlock.toml"
     file.write_text("\n".join(blocks), "utf-8")
     assert config.load(str(file), str(tmp_path), {}).upstreams
-    assert tomllib.loads(file.read_text("utf-8")).keys() <= {*config.SECTIONS, "llm", "workloads", "tools"}
+    assert tomllib.loads(file.read_text("utf-8")).keys() <= {
+        *config.SECTIONS,
+        *(dotted.partition(".")[0] for dotted, _ in config.TABLES.values()),
+    }
 
 
 def test_the_site_builds_strictly_and_asks_nobody_for_anything(tmp_path: Path) -> None:

@@ -32,19 +32,29 @@ def request(document: dict[str, Any], *events: Event, asks: frozenset[str] = fro
         ({"max_output_tokens": 100}, 100),
         ({"generationConfig": {"maxOutputTokens": 100, "candidateCount": 2}}, 200),
         ({"generation_config": {"max_output_tokens": 100}}, 100),
+        ({"generationConfig": {"max_output_tokens": "100", "candidate_count": 2.0}}, 200),
+        ({"textGenerationConfig": {"maxTokenCount": 100}}, 100),
         ({"inferenceConfig": {"maxTokens": 100}}, 100),
         ({"options": {"num_predict": 100}}, 100),
         ({"max_tokens": 1, "max_completion_tokens": 100}, 100),
         ({"max_tokens": 100, "n": 3}, 300),
         ({"n": 3}, 3 * UNSAID_OUTPUT),
         ({"max_tokens": 10, "n": 10**9}, 10 * MOST_CHOICES),
+        ({"max_tokens": 1e300}, 10**9),
+        ({"max_tokens": "9" * 5_000}, UNSAID_OUTPUT),
+        ({"max_tokens": 99.5}, 100),
         ({"max_tokens": -1}, UNSAID_OUTPUT),
         ({"max_tokens": True, "n": None}, UNSAID_OUTPUT),
-        ({"max_tokens": "9", "options": 7, "generationConfig": []}, UNSAID_OUTPUT),
+        ({"max_tokens": "x", "options": 7, "generationConfig": []}, UNSAID_OUTPUT),
     ],
 )
 def test_the_most_that_may_come_back(document: dict[str, Any], most: int) -> None:
     assert measure(request(document), "w", "o").tokens_out == most
+
+
+def test_a_number_that_no_model_reaches_is_cut() -> None:
+    document = {"max_tokens": 10**5_000, "n": 10**5_000}
+    assert measure(Request(b"{}", document, "m", False, ()), "w", "o").tokens_out == 10**9 * MOST_CHOICES
 
 
 def test_embeddings_have_no_tokens_in_the_answer() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
+from math import ceil
 from typing import NamedTuple
 
 from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall, ToolDefinition
@@ -13,17 +14,21 @@ BYTES_OF_A_TOKEN = 4
 TOKENS_OF_AN_IMAGE = 1_600
 # Taken for an answer of which the request does not say how long it may be. Most are shorter.
 UNSAID_OUTPUT = 4_096
-# Where the protocols say how many tokens an answer may have, and how many answers are asked for.
+# How the protocols call the most tokens of an answer, and the number of answers; in the request or one of its parts.
 _MOST_OUTPUT = (
-    ("max_tokens",),  # OpenAI chat completions (old), Anthropic
-    ("max_completion_tokens",),  # OpenAI chat completions
-    ("max_output_tokens",),  # OpenAI responses
-    ("generationConfig", "maxOutputTokens"),  # Gemini
-    ("generation_config", "max_output_tokens"),  # Gemini, as it accepts it too
-    ("inferenceConfig", "maxTokens"),  # Bedrock Converse
-    ("options", "num_predict"),  # Ollama
+    "max_tokens",  # OpenAI chat completions (old), Anthropic
+    "max_completion_tokens",  # OpenAI chat completions
+    "max_output_tokens",  # OpenAI responses, Gemini
+    "maxOutputTokens",  # Gemini
+    "maxTokens",  # Bedrock Converse
+    "max_gen_len",  # Bedrock InvokeModel, Llama
+    "maxTokenCount",  # Bedrock InvokeModel, Titan
+    "num_predict",  # Ollama
 )
-_CHOICES = (("n",), ("generationConfig", "candidateCount"), ("generation_config", "candidate_count"))
+_CHOICES = ("n", "candidateCount", "candidate_count")
+_PARTS = ("generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "options")
+# No model writes that much; what is beyond is no number to reckon with.
+_MOST = 1_000_000_000
 MOST_CHOICES = 128
 # What makes a prompt: not answers and tool results, with which an agent goes on with the same prompt.
 _PROMPT = frozenset({Channel.SYSTEM, Channel.USER, Channel.RETRIEVED})
@@ -119,13 +124,18 @@ def _most_output(request: Request) -> int:
     return (said or UNSAID_OUTPUT) * min(choices, MOST_CHOICES)
 
 
-def _largest(document: Mapping[str, object], places: Iterable[tuple[str, ...]]) -> int:
-    """The largest number at these places: which of them the model's server goes by is not known. 0 if there is none."""
-    largest = 0
-    for place in places:
-        value: object = document
-        for key in place:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if isinstance(value, int) and not isinstance(value, bool):
-            largest = max(largest, value)
-    return largest
+def _largest(document: Mapping[str, object], names: Iterable[str]) -> int:
+    """The largest number of any of these names: by which of them the model's server goes is not known. 0 if none.
+
+    Gemini takes numbers as text too (ProtoJSON).
+    """
+    parts = [document, *(part for name in _PARTS if isinstance(part := document.get(name), Mapping))]
+    return max((_number(part.get(name)) for part in parts for name in names), default=0)
+
+
+def _number(value: object) -> int:
+    if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_MOST)):
+        value = int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+        return ceil(min(value, _MOST))
+    return 0
