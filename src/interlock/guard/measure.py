@@ -1,6 +1,6 @@
 """What a request is measured by, before it is sent: its size, what it may use at most, and which prompt it is."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from math import ceil
 from typing import NamedTuple
@@ -15,7 +15,7 @@ TOKENS_OF_AN_IMAGE = 1_600
 # Taken for an answer of which the request does not say how long it may be. Most are shorter.
 UNSAID_OUTPUT = 4_096
 # How the protocols call the most tokens of an answer, and the number of answers; in the request or one of its parts.
-_MOST_OUTPUT = (
+_MOST_OUTPUT = frozenset({
     "max_tokens",  # OpenAI chat completions (old), Anthropic
     "max_completion_tokens",  # OpenAI chat completions
     "max_output_tokens",  # OpenAI responses, Gemini
@@ -24,9 +24,9 @@ _MOST_OUTPUT = (
     "max_gen_len",  # Bedrock InvokeModel, Llama
     "maxTokenCount",  # Bedrock InvokeModel, Titan
     "num_predict",  # Ollama
-)
-_CHOICES = ("n", "candidateCount", "candidate_count")
-_PARTS = ("generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "options")
+})  # fmt: skip
+_CHOICES = frozenset({"n", "candidateCount", "candidate_count"})
+_PARTS = frozenset({"generationConfig", "generation_config", "inferenceConfig", "textGenerationConfig", "options"})
 # No model writes that much; what is beyond is no number to reckon with.
 _MOST = 1_000_000_000
 MOST_CHOICES = 128
@@ -117,23 +117,28 @@ def _tokens(request: Request) -> int:
 
 
 def _most_output(request: Request) -> int:
+    """By which of several numbers the model's server goes is not known: the largest counts."""
     if "embeddings" in request.asks:
         return 0
-    said = _largest(request.document, _MOST_OUTPUT)
-    choices = _largest(request.document, _CHOICES) or 1
-    return (said or UNSAID_OUTPUT) * min(choices, MOST_CHOICES)
+    said = choices = 0
+    for name, value in _settings(request.document):
+        if name in _MOST_OUTPUT:
+            said = max(said, _number(value))
+        elif name in _CHOICES:
+            choices = max(choices, _number(value))
+    return (said or UNSAID_OUTPUT) * min(choices or 1, MOST_CHOICES)
 
 
-def _largest(document: Mapping[str, object], names: Iterable[str]) -> int:
-    """The largest number of any of these names: by which of them the model's server goes is not known. 0 if none.
-
-    Gemini takes numbers as text too (ProtoJSON).
-    """
-    parts = [document, *(part for name in _PARTS if isinstance(part := document.get(name), Mapping))]
-    return max((_number(part.get(name)) for part in parts for name in names), default=0)
+def _settings(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for name, value in document.items():
+        if name in _PARTS and isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield name, value
 
 
 def _number(value: object) -> int:
+    """What a number says, cut to what can be; 0 if it is none. Gemini takes numbers as text too (ProtoJSON)."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= len(str(_MOST)):
         value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
