@@ -23,8 +23,9 @@ from interlock.gateway.settings import GatewaySettings
 JSON = b"application/json"
 REASONS = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
-    405: b"Method Not Allowed", 408: b"Request Timeout", 411: b"Length Required", 413: b"Content Too Large",
-    415: b"Unsupported Media Type", 429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
+    405: b"Method Not Allowed", 407: b"Proxy Authentication Required", 408: b"Request Timeout",
+    411: b"Length Required", 413: b"Content Too Large", 415: b"Unsupported Media Type", 421: b"Misdirected Request",
+    429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
     500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
     504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
 }  # fmt: skip
@@ -45,6 +46,15 @@ class HttpRequest:
     headers: dict[bytes, bytes]
     body: bytes
     version: str = "1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The server that a client of the forward proxy believes it speaks to, and the key by which it was let through."""
+
+    host: str
+    port: int
+    key: str
 
 
 class Listener(Protocol):
@@ -80,10 +90,13 @@ class ClientConnection(asyncio.Protocol):
     """One connection. `deadline` (loop time) is looked at by the gateway's sweeper; None waits for the answer.
 
     Rules: answers go out in the order of the requests; one request is answered at a time, and none while the client
-    does not take what it was sent; reading stops while a request waits; after a refusal no byte is read as a request.
+    does not take what it was sent; reading stops while a request waits; after a refusal, or CONNECT, no byte is read
+    as a request. `origin` is set on what is inside an intercepted connection.
     """
 
-    def __init__(self, listener: Listener, settings: GatewaySettings, now: Callable[[], float]) -> None:
+    def __init__(
+        self, listener: Listener, settings: GatewaySettings, now: Callable[[], float], origin: Origin | None = None
+    ) -> None:
         self._listener = listener
         self._settings = settings
         self._now = now
@@ -105,6 +118,7 @@ class ClientConnection(asyncio.Protocol):
             "header": settings.header_timeout_s,
             "body": settings.body_timeout_s,
         }
+        self.origin = origin
         self.deadline: float | None = None
         self.timed_out = "idle"
         self.writable = True
@@ -151,6 +165,9 @@ class ClientConnection(asyncio.Protocol):
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._end_of_requests(rest=len(data) - int(upgrade.args[0]))
+            return
         except httptools.HttpParserError as error:
             cause = error.__context__
             if isinstance(cause, RefusedError):
@@ -203,8 +220,10 @@ class ClientConnection(asyncio.Protocol):
             raise RefusedError(505, f"HTTP/{version} is not spoken here")
         if version == "1.1" and b"host" not in headers:
             raise RefusedError(400, "Host is missing")
-        if b"upgrade" in headers or self._parser.get_method() == b"CONNECT":
-            raise RefusedError(501, "CONNECT and protocol upgrades (WebSocket, h2c) are not covered here")
+        if self._parser.get_method() == b"CONNECT" and headers.keys() & {b"transfer-encoding", b"content-length"}:
+            raise RefusedError(400, "CONNECT has no body")
+        if b"upgrade" in headers:
+            raise RefusedError(501, "protocol upgrades (WebSocket, h2c) are not covered here")
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise RefusedError(415, "a compressed body is not accepted; send it as it is")
         if b"transfer-encoding" in headers:
@@ -235,6 +254,17 @@ class ClientConnection(asyncio.Protocol):
         if (self._busy or len(self._waiting) > 1) and self._transport:
             self._transport.pause_reading()
 
+    def _end_of_requests(self, rest: int) -> None:
+        """After CONNECT: what comes next is not ours to read, and may not come before CONNECT was answered."""
+        self._closing = True
+        if self._transport:
+            self._transport.pause_reading()
+        if rest:
+            self._waiting.pop()
+            self._refuse(400, "more came with CONNECT, before it was answered")
+        else:
+            self._next()
+
     def _count(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self._settings.max_header_bytes or self._header_count > MAX_HEADERS:
@@ -242,17 +272,36 @@ class ClientConnection(asyncio.Protocol):
 
     # --- answers ---------------------------------------------------------------------------------------
 
-    def reply(self, status: int, body: bytes, headers: bytes = b"", *, close: bool = False) -> None:
-        """A whole JSON answer. `headers` are further header lines, each with its CRLF."""
+    def reply(
+        self, status: int, body: bytes, headers: bytes = b"", *, close: bool = False, phrase: bytes = b""
+    ) -> None:
+        """A whole JSON answer. `headers` are further header lines, each with its CRLF.
+
+        `phrase` stands beside the status: of an answer to CONNECT, clients show nothing else.
+        """
         if close:
             self._closing, self._refused = True, None
             self._waiting.clear()
         head = b"HTTP/1.1 %d %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
-            status, REASONS.get(status, b"Answer"), JSON, len(body), headers, self._connection_header()
+            status, phrase or REASONS.get(status, b"Answer"), JSON, len(body), headers, self._connection_header()
         )  # fmt: skip
         bodiless = self._answered is not None and self._answered.method == "HEAD"
         self._write(head if bodiless else head + body)
         self._done()
+
+    def hand_over(self, said: bytes) -> asyncio.Transport | None:
+        """Say the last thing as HTTP, and give the bare transport, not reading, to whoever goes on with it.
+
+        From here on this object only stands for the connection, so that it is counted and can be aborted; who took the
+        transport calls `connection_lost` in the end. None if the client is gone.
+        """
+        self._closing, self.on_gone = True, None
+        self._waiting.clear()
+        if not self._transport or self._transport.is_closing():
+            return None
+        self._transport.pause_reading()
+        self._write(said)
+        return self._transport
 
     def begin_stream(self, media_type: bytes, headers: bytes = b"") -> None:
         """The head of a streamed answer."""
@@ -352,7 +401,9 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         """End our side, and for a moment take what still comes (RFC 9112, section 9.6: else a reset may overtake)."""
         self.timed_out, self.deadline = "idle", self._now() + LINGER_S
-        if self._transport and not self._transport.is_closing():
+        if self._transport and not self._transport.can_write_eof():  # over TLS there is no such half
+            self._transport.close()
+        elif self._transport and not self._transport.is_closing():
             self._transport.write_eof()
             if not self._transport.is_reading():
                 self._transport.resume_reading()

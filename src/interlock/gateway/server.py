@@ -154,7 +154,7 @@ class Gateway:
             return
         path, question, query = request.target.partition("?")
         if path == "/healthz":
-            self._health(client)
+            self._health(client, _presented(request.headers))
             return
         route = self.routes.find(path)
         if route is None:

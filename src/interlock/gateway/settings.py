@@ -23,6 +23,21 @@ class GatewaySettings:
     answer_timeout_s: int = setting(300, "From the request sent to the upstream's first byte.", least=1)
     stream_timeout_s: int = setting(120, "Between two pieces of an upstream's answer.", least=1)
     max_connections: int = setting(10_000, "Client connections at once; more are answered with 503.", least=1)
+    proxy: bool = setting(True, "Be a forward proxy as well, for programs that are given HTTPS_PROXY.")
+    intercept_hosts: tuple[str, ...] = setting(
+        (), "Hosts, with all below them, that the proxy reads beside known model APIs and the upstreams."
+    )
+    tunnel: str = setting(
+        "refuse",
+        "Hosts that are no AI service: refuse them, or allow them to pass the proxy unread.",
+        choices=("refuse", "allow"),
+    )
+    tunnel_hosts: tuple[str, ...] = setting(
+        (), "Hosts, with all below them, that pass the proxy unread whatever they are, also at private addresses."
+    )
+    unsafe_pass_credentials: bool = setting(
+        False, "Let clients of the proxy use a provider's key of their own where interlock holds none for the host."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,6 +284,16 @@ class Pool:
         self._open: set[UpstreamConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def holds_key(self) -> bool:
+        """Whether it adds a credential."""
+        return bool(self._key)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer, or for a connection."""
+        return len(self._open) == len(self._idle) and not self._tasks
+
     def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
         """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
         data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (

@@ -2,7 +2,9 @@
 
 Two records make an exchange: a `REQUEST` is written before anything goes to the model, an `ANSWER` before
 the last byte goes back. A `REFUSAL` stands for a request that went nowhere (malformed, unknown caller);
-`GATEWAY` is the gateway's own life: started, recovered, stopped.
+`CONNECT` is a connection that the forward proxy let through: one record when it begins, which says whether it is
+read, and one at the end of what passed unread, with the bytes. `GATEWAY` is the gateway's own life: started,
+recovered, stopped.
 """
 
 from enum import Enum
@@ -15,6 +17,7 @@ class RecordKind(Enum):
     REQUEST = "request"
     ANSWER = "answer"
     REFUSAL = "refusal"
+    CONNECT = "connect"
     GATEWAY = "gateway"
 
 
