@@ -1,0 +1,142 @@
+"""Run any program with all its AI traffic in the live path.
+
+  interlock run --workload billing-agent -- python agent.py
+
+The program gets a key of its own, which ends with it, and the variables by
+which the SDKs find the gateway; its code stays as it is. Providers' own
+credentials are taken out of its environment. With --isolate (Linux) it can
+reach the gateway and nothing else. Its exit code is passed on.
+
+  eval "$(interlock run --print-env --workload billing-agent)"
+
+gives the same variables to this shell instead.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from interlock.cli import _options
+from interlock.cli._output import clean
+from interlock.config import Settings
+from interlock.model.errors import UsageError
+
+SUMMARY = "run any program with its AI traffic in the live path"
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# A key that nobody revokes should not be good for long: a program that runs longer has `identity add`.
+TTL, TTL_MAX_S = "12h", 30 * 86_400
+# Where MCP clients look beside a program; their servers are not routed.
+MCP_FILES = (".mcp.json", "mcp.json", ".cursor/mcp.json", ".vscode/mcp.json", ".gemini/settings.json")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.usage = "interlock run [--workload W] [--isolate] [options] -- CMD..."
+    parser.add_argument("--workload", metavar="W", help="whose traffic it is (default: this folder's name)")
+    parser.add_argument("--isolate", action="store_true", help="cut every other way out (Linux)")
+    parser.add_argument("--ttl", metavar="TIME", default=TTL, help=f"the key's longest life: 30m, 12h, 7d ({TTL})")
+    parser.add_argument(
+        "--keep-env", metavar="NAME", action="append", default=[], help="leave this credential in its environment"
+    )
+    parser.add_argument("--print-env", action="store_true", help="print the variables and run nothing")
+    parser.add_argument("--format", choices=("shell", "dotenv", "json"), default="shell", help="how to print them")
+    _options.add(parser)
+    parser.add_argument("program", metavar="CMD...", nargs=argparse.REMAINDER, help="the program and its arguments")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it, or print its environment."""
+    settings = _options.settings(args)
+    command = args.program[1:] if args.program[:1] == ["--"] else args.program
+    workload = args.workload or _workload(command)
+    lifetime_us = _seconds(args.ttl) * 1_000_000
+    if args.print_env:
+        if command or args.isolate:
+            raise UsageError("--print-env prints the variables and runs nothing", hint="leave out what goes with CMD")
+        _print_env(settings, workload, lifetime_us, args.format, args.keep_env)
+        return 0
+    if not command:
+        raise UsageError("there is no program to run", hint="interlock run -- CMD...")
+    if shutil.which(command[0]) is None:
+        raise UsageError(f"there is no program {clean(command[0])!r}", hint="is it on the PATH, and executable?")
+    return _run(settings, workload, lifetime_us, command, args)
+
+
+def _run(settings: Settings, workload: str, lifetime_us: int, command: list[str], args: argparse.Namespace) -> int:
+    from interlock.run.environment import addresses, direct, withheld
+    from interlock.run.identity import gateway, lent, url
+    from interlock.run.isolate import address, isolated
+    from interlock.run.program import Signals, started
+
+    where = gateway(settings)
+    with Signals() as signals, lent(settings, workload, lifetime_us) as key:
+        base = url(*(address(where[1]) if args.isolate else where))
+        given = addresses(settings.upstreams, base, key)
+        out = withheld(os.environ, settings.upstreams.values(), args.keep_env)
+        _tell(given, out)
+        kept = {name: value for name, value in os.environ.items() if name not in out}
+        env = kept | {n: v for n, v in given.items() if n not in args.keep_env} | direct(kept)
+        hidden = [str(settings.data)]
+        with isolated(command, env, where, hidden) if args.isolate else started(command, env) as running:
+            return signals.wait(running)
+
+
+def _tell(given: Mapping[str, str], out: list[str]) -> None:
+    """Say on stderr what the program does not get, by names only."""
+    said = [f"{name} (its own key instead)" if name in given else name for name in out]
+    if said:
+        _note(f"kept from the program: {', '.join(said)}")
+    if found := [name for name in MCP_FILES if Path(name).is_file()]:
+        _note(f"not routed yet: MCP servers in {', '.join(found)}")
+
+
+def _note(text: str) -> None:
+    print(f"interlock: {clean(text)}", file=sys.stderr, flush=True)
+
+
+def _workload(command: list[str]) -> str:
+    """This folder's name, else the program's, as far as a workload may be called so."""
+    names = (Path.cwd().name, Path(command[0]).name if command else "")
+    return next((re.sub(r"[^A-Za-z0-9._@/+-]+", "-", name).lstrip("-@/+") for name in names if name), "") or "program"
+
+
+def _seconds(ttl: str) -> int:
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", ttl)
+    seconds = int(match[1]) * UNITS_S[match[2]] if match else 0
+    if not 0 < seconds <= TTL_MAX_S:
+        raise UsageError(f"--ttl cannot be {ttl!r}", hint="a number and s, m, h or d, at most 30d")
+    return seconds
+
+
+def _print_env(settings: Settings, workload: str, lifetime_us: int, form: str, keep: list[str]) -> None:
+    from interlock.knowledge import client_protocols
+    from interlock.run.environment import addresses, direct, served, withheld
+    from interlock.run.identity import gateway, made, url
+
+    base = url(*gateway(settings))
+    key, text = made(settings, workload, lifetime_us)
+    given = addresses(settings.upstreams, base, text) | direct(os.environ)
+    given = {name: value for name, value in given.items() if name not in keep}
+    until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime((key.expires_us or 0) / 1e6))
+    if form == "json":
+        print(json.dumps(given, indent=2))
+    else:
+        chosen = served(settings.upstreams)
+        print(f"# {workload}: key {key.id}, good until {until}; interlock identity revoke {key.id} ends it")
+        missing = [p.name for p in client_protocols() if not chosen[p.name]]
+        if missing:
+            print(f"# no upstream for: {', '.join(missing)} (see [llm.upstreams.<name>])")
+        for name in settings.upstreams:
+            if name not in chosen.values():
+                print(f"# no SDK looks for {name} by itself; it is at {base}/{name}")
+        for name, value in given.items():
+            print(f"export {name}={shlex.quote(value)}" if form == "shell" else f'{name}="{value}"')
+    if out := [name for name in withheld(os.environ, settings.upstreams.values(), keep) if name not in given]:
+        _note(f"still in this shell: {', '.join(out)}; unset them, so that no program holds them")
