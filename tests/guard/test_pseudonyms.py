@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock.detectors.personal_data import NUMBERS
 from interlock.guard.answer import replaced
 from interlock.guard.pseudonyms import LETTERS, LONGEST, Pseudonyms
 from interlock.model.errors import ConfigError, ProtocolError
@@ -170,6 +170,28 @@ def test_a_value_within_another_keeps_its_own_placeholder_elsewhere() -> None:
     assert task.restore(asked) == text
 
 
+def test_a_value_is_hidden_where_no_detector_knows_it() -> None:
+    task = names()
+    first, then = "It is 0170 1234567.", "Call 0170 1234567"
+    assert task.hide(first, ()) == first
+    task.learn(then, [signal(5, 17, "phone")])
+    placeholder = hidden(task, "0170 1234567", "phone")
+    assert task.hide(first, ()) == f"It is {placeholder}."
+    assert task.restore(task.hide(first, ())) == first
+
+
+def test_a_value_that_is_known_from_before_is_hidden_again() -> None:
+    (entry,) = {hidden(names(), "0170 1234567", "phone"): "0170 1234567"}.items()
+    task = Pseudonyms(MASTER, "s_1", [entry])
+    assert task.hide("It is 0170 1234567.", ()) == f"It is {entry[0]}."
+    assert task.used == dict([entry])
+
+
+def test_the_kind_of_every_personal_number_is_one_that_is_written_with_and_without_separators() -> None:
+    for number in NUMBERS:
+        assert hidden(names(), "12-34 56", number.rule) == hidden(names(), "123456", number.rule)
+
+
 def test_too_many_values_are_an_error_that_names_none_of_them() -> None:
     task = names(most=100)
     text = " ".join(f"user{number}@example.com" for number in range(101))
@@ -197,8 +219,8 @@ def test_the_value_is_in_no_printed_form() -> None:
 # What was there before
 
 # A task's placeholders, and what looks like one: whole, cut, in another case, with letters in front.
-_KNOWN = names()
-PLACEHOLDERS = [hidden(_KNOWN, value, rule) for value, rule in RULES.items()]
+KNOWN = names()
+PLACEHOLDERS = [hidden(KNOWN, value, rule) for value, rule in RULES.items()]
 CODE = PLACEHOLDERS[0].partition("-")[2]
 ODD = [
     *PLACEHOLDERS, PLACEHOLDERS[0].lower(), PLACEHOLDERS[1].swapcase(), f"MAIL-{CODE}", f"-{CODE}", CODE, CODE[:-1],
@@ -275,87 +297,7 @@ def test_quoted_values_stand_in_json_that_a_model_writes_as_its_answer() -> None
     assert json.loads(whole) == {"name": NASTY}
 
 
-# Growing texts
-
-
-@given(text=PIECES, cut=st.integers(0, 300))
-def test_what_is_decided_of_a_growing_text_stays_so(text: str, cut: int) -> None:
-    grown = text[:cut]
-    until = _KNOWN.pending(grown)
-    assert 0 <= len(grown) - until < LONGEST
-    assert [f for f in _KNOWN.scan(grown) if f[0].start < until] == [f for f in _KNOWN.scan(text) if f[0].start < until]
-
-
-@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
-def test_every_beginning_of_a_placeholder_is_held_and_the_whole_is_not(placeholder: str) -> None:
-    for form in (placeholder, placeholder.lower()):
-        for size in range(1, len(form)):
-            assert _KNOWN.pending(f"To: {form[:size]}") == 4
-            assert _KNOWN.pending(f"To: {form[:size]}. ") == len(form[:size]) + 6
-        assert _KNOWN.pending(f"To: {form}") == len(form) + 4
-
-
-def test_a_text_is_not_held_where_nothing_is_hidden() -> None:
-    assert names().pending("EMAIL-bcd") == 9
-    assert _KNOWN.pending("EMAI-bcd") == 8
-    assert _KNOWN.pending("EMAIL-bcde") == 9
-    assert names().scan(PLACEHOLDERS[0]) == ()
-
-
-@dataclass
-class Stream:
-    """A text that comes in pieces, decided as the guard does: a window with one character before what is undecided."""
-
-    pseudonyms: Pseudonyms
-    whole: str = ""
-    window: str = ""
-    context: int = 0
-    decided: int = 0
-
-    def __post_init__(self) -> None:
-        self.found: list[tuple[Span, str]] = []
-
-    def push(self, piece: str, *, final: bool = False) -> None:
-        self.whole += piece
-        self.window += piece
-        until = len(self.window) if final else self.pseudonyms.pending(self.window)
-        if until <= self.context:
-            return
-        base = len(self.whole) - len(self.window)
-        self.found += [
-            (Span(base + span.start, base + span.end), value)
-            for span, value in self.pseudonyms.scan(self.window)
-            if self.context <= span.start < until
-        ]
-        self.decided = base + until
-        self.window, self.context = self.window[until - 1 :], 1
-
-    @property
-    def released(self) -> str:
-        return replaced(self.whole[: self.decided], 0, self.found)
-
-
-@given(text=PIECES, data=st.data())
-def test_a_stream_cut_anywhere_is_restored_as_its_whole(text: str, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
-    stream, whole = Stream(_KNOWN), _KNOWN.restore(text)
-    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
-        stream.push(text[start:end])
-        assert whole.startswith(stream.released)
-    stream.push("", final=True)
-    assert stream.released == whole
-
-
-@given(text=PIECES)
-def test_a_stream_in_single_characters_is_restored_as_its_whole(text: str) -> None:
-    stream = Stream(_KNOWN)
-    for character in text:
-        stream.push(character)
-    stream.push("", final=True)
-    assert stream.released == _KNOWN.restore(text)
-
-
-# In time and without I/O
+# With real detectors, and without I/O
 
 
 def test_it_does_no_io() -> None:

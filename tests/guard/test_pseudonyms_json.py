@@ -141,10 +141,10 @@ def test_a_number_that_is_somebodys_becomes_a_placeholder_and_others_stay() -> N
 
     task = names()
     asked = task.hide_json(
-        '{"card": 4111111111111111, "f": 0.4111111111111111, "e": -1.5e+10, "n": [1, 12345678]}', digits
+        '{"card": 4111111111111111, "f": 1.04111111111111111, "e": -1.5e+10, "n": [1, 12345678]}', digits
     )
     placeholder = hidden(task, CARD, "card")
-    assert asked == f'{{"card": "{placeholder}", "f": 0.4111111111111111, "e": -1.5e+10, "n": [1, 12345678]}}'
+    assert asked == f'{{"card": "{placeholder}", "f": 1.04111111111111111, "e": -1.5e+10, "n": [1, 12345678]}}'
     assert json.loads(task.restore_json(asked))["card"] == "4111111111111111"
 
 
@@ -152,3 +152,10 @@ def test_a_text_that_is_no_document_is_hidden_as_text() -> None:
     task = names()
     assert task.hide_json(f"to: {EMAIL}", find) == f"to: {hidden(task, EMAIL)}"
     assert task.hide_json(f'{{"to": {EMAIL}', find) == f'{{"to": {hidden(task, EMAIL)}'
+
+
+def test_a_value_is_hidden_in_arguments_whose_field_does_not_tell_what_it_is() -> None:
+    task = names()
+    placeholder = hidden(task, "4111111111111111", "card")
+    asked = task.hide_json('{"a": "0170 4111111111111111", "b": 4111111111111111}', lambda _: ())
+    assert json.loads(asked) == {"a": f"0170 {placeholder}", "b": placeholder}

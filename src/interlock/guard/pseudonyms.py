@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import TypeAlias
 
+from interlock.guard.literals import Literals
 from interlock.model.errors import ConfigError, ProtocolError
 from interlock.model.event import Signal, Span
 
@@ -30,8 +31,9 @@ LETTERS = "bcdfghjkmnpqrtvw"
 CODE_LETTERS = 14
 KIND_LETTERS = 12
 LONGEST = KIND_LETTERS + 1 + CODE_LETTERS + 1
-# A body has at most 16 MB, which is room for two million addresses; each that is known here takes about 400 bytes.
-MOST_VALUES = 50_000
+# A body has at most 16 MB, which is room for two million addresses. Each that is known here takes about 500 bytes, and
+# all are looked for in every text.
+MOST_VALUES = 10_000
 # A document in a string of a document, and so on: each level doubles the escapes, so that deeper ones are not written.
 DEEPEST = 4
 
@@ -44,7 +46,9 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*')
 # No phone, card or account has fewer digits.
 SHORTEST_NUMBER = 6
 # How the same thing is written in two ways, by kind. A key, and what is not named here, is written in one.
-_GROUPED = frozenset({"CARD", "IBAN", "PHONE"})
+_GROUPED = frozenset(
+    "CARD IBAN PHONE USSSN DETAXID NLBSN ESID FRNIR PLPESEL UKNINO INAADHAAR BRCPF ITFISCALCODE CNRESIDENTID".split()
+)
 _KINDS = {"credential-leak": "KEY"}
 # Text of the user's own that has the form of a placeholder.
 LOOKALIKE = "TEXT"
@@ -77,17 +81,29 @@ class Pseudonyms:
         self._known: dict[str, tuple[str, str]] = {}
         self._kinds: set[str] = set()
         self._starts: set[str] = set()
+        # Every way in which a value was written, and its kind.
+        self._written: dict[str, str] = {}
+        self._literals = Literals()
         for placeholder, value in known:
             kind, _, code = placeholder.partition("-")
             self._learn(kind, code, value)
 
-    def hide(self, text: str, signals: Sequence[Signal]) -> str:
-        """`text` with a placeholder for each signal's span; spans that overlap are hidden as one.
+    def learn(self, text: str, signals: Sequence[Signal]) -> None:
+        """The values of a text, so that they are hidden in others where no detector knows them.
 
-        Raises: ProtocolError when there are too many values to remember; the text does not say which.
+        Learn from every text of a request before the first is hidden. Raises: as `hide`.
         """
-        spans = [(max(0, s.span.start), min(len(text), s.span.end), s.score, _kind(s)) for s in signals]
+        for start, end, kind in _merged(_spans(text, signals)):
+            self._placeholder(kind, text[start:end])
+
+    def hide(self, text: str, signals: Sequence[Signal]) -> str:
+        """`text` with a placeholder for each signal's span, and for each value of 6 to 64 characters known from before.
+
+        Spans that overlap are hidden as one. Raises: ProtocolError when there are too many values to remember.
+        """
+        spans = _spans(text, signals)
         spans += [(start, end, 0, LOOKALIKE) for start, end in _lookalikes(text)]
+        spans += [(start, end, 0, self._written[text[start:end]]) for start, end in self._literals.find(text)]
         out, at = [], 0
         for start, end, kind in _merged(spans):
             out += [text[at:start], self._placeholder(kind, text[start:end])]
@@ -159,13 +175,20 @@ class Pseudonyms:
             if code not in self._known:
                 self._learn(kind, code, value)
             self.used[placeholder] = self._known[code][1]
+        self._write(kind, value)
         return placeholder
 
     def _learn(self, kind: str, code: str, value: str) -> None:
         self._known[code] = (kind, value)
+        self._write(kind, value)
         if kind not in self._kinds:
             self._kinds.add(kind)
             self._starts.update(kind[:size] for size in range(1, len(kind) + 1))
+
+    def _write(self, kind: str, value: str) -> None:
+        if kind != LOOKALIKE and value not in self._written:
+            self._written[value] = kind
+            self._literals.add(value)
 
 
 def task_key(master: bytes, task: str, use: bytes) -> bytes:
@@ -197,6 +220,11 @@ def _normal(kind: str, value: str) -> str:
 def _is_kind(text: str, kind: str) -> bool:
     # Outside ASCII there are letters whose capital is inside it, such as U+017F and U+212A.
     return text.isascii() and text.upper() == kind
+
+
+def _spans(text: str, signals: Sequence[Signal]) -> list[tuple[int, int, int, str]]:
+    """(start, end, score, kind) of signals, within the text."""
+    return [(max(0, s.span.start), min(len(text), s.span.end), s.score, _kind(s)) for s in signals]
 
 
 def _lookalikes(text: str) -> Iterable[tuple[int, int]]:
