@@ -198,7 +198,7 @@ def test_what_the_apis_own_servers_run_is_opaque_by_its_type(kind: str) -> None:
         ("tomorrow", "x"),
     ],
 )
-def test_what_happens_where_nobody_sees_it_is_opaque(key: str, value: object) -> None:
+def test_what_happens_where_nobody_sees_it_is_opaque(key: str, value: Any) -> None:
     assert asked(**{key: value})[1].startswith(f"opaque:{key}=")
     assert asked(**{key: None}) == ["user:hi"], "a field that is empty asks for nothing"
 
@@ -272,7 +272,7 @@ def test_settings_are_no_part_of_the_conversation() -> None:
         request([{"role": "user", "content": ["x"]}]),
         request([turn(PAY | {"input": "{}"})]),
         request([turn(PAY | {"toolset_name": "two words"})]),
-        request([back(result(call_id=7))]),
+        request([back(result() | {"tool_use_id": 7})]),
         request(stream="yes"),
         request(tools=[{"name": "f", "input_schema": {}}, {"name": "f", "input_schema": {}}]),
         request([turn(text("a")), back({"type": "tool_addition", "tool": {

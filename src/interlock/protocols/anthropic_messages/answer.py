@@ -49,8 +49,6 @@ def read_answer(data: bytes) -> Answer:
     document = decode(data)
     if "content" not in document and is_number(document.get("input_tokens")):
         return Answer(data, document, "", tuple(figures(document, ())), Usage())
-    if document.get("type") != "message":
-        raise ProtocolError("the answer is not a message", where="type", status=502)
     blocks = list_(document.get("content"), ("content",))
     if len(blocks) > MOST_BLOCKS:
         raise ProtocolError(f"an answer with over {MOST_BLOCKS} blocks", where="content", status=502)
@@ -63,8 +61,8 @@ def read_answer(data: bytes) -> Answer:
 
 def envelope(message: Document, path: Path) -> Iterator[Text | Opaque]:
     """What stands around the content of a message."""
-    if message.get("role") != "assistant":
-        raise ProtocolError("an answer's role is not assistant", where="role", status=502)
+    if message.get("type") != "message" or message.get("role") != "assistant":
+        raise ProtocolError("the answer is not an assistant's message", where="type", status=502)
     for key in _FIGURES:
         yield from figures(message.get(key), (*path, key))
     yield from ending(message, path)

@@ -89,7 +89,10 @@ def _request_events(document: Document, messages: list[object]) -> Iterator[Even
 
 def _is_known_edit(value: object) -> bool:
     edits = value.get("edits") if isinstance(value, dict) else None
-    return isinstance(edits, list) and all(isinstance(e, dict) and e.get("type") in _EDITS for e in edits)
+    kinds = (
+        [edit.get("type") if isinstance(edit, dict) else None for edit in edits] if isinstance(edits, list) else [None]
+    )
+    return all(isinstance(kind, str) and kind in _EDITS for kind in kinds)
 
 
 def _message(message: Document, path: Path, called: dict[str, str]) -> Iterator[Event]:

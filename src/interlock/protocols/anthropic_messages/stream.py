@@ -173,7 +173,7 @@ class Reader:
                 yield from self._cite(block, delta)
             case "compaction", "compaction_delta":
                 yield from self._compact(block, delta)
-            case _ if kind in _PIECES:
+            case _ if not isinstance(kind, str) or kind in _PIECES:
                 raise ProtocolError("a piece that does not fit its block", where="delta.type", status=502)
             case _:
                 yield opaque(at, delta)
