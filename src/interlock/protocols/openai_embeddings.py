@@ -37,8 +37,8 @@ from interlock.protocols._sse import Events
 
 _PARAMETERS = frozenset({"dimensions", "encoding_format", "user"})
 _NUMBERS = b"0123456789+-.eE, \t\r\n"
-# A number of an embedding is below 1, or below 100 where a model does not normalise. By the highest byte of a float, its
-# sign and most of its exponent, it is below 2^21 (IEEE 754); small letters, infinity and what is no number are above.
+# A number of an embedding is below 1, or 100 where a model does not normalise. By the highest byte of a float, its
+# sign and exponent but a bit, it is below 2^21 (IEEE 754); small letters, infinity and what is no number are above.
 _FLOAT_BYTES = 4
 _SMALL = bytes(byte for byte in range(256) if byte & 0x7F <= 0x49)
 _ANSWER = frozenset({"object", "data", "model", "usage"})

@@ -1,4 +1,5 @@
-"""A model's server that says what its script tells it: OpenAI chat completions on loopback, streamed or not.
+"""A model's server that says what its script tells it, on loopback, streamed or not: OpenAI chat completions, or
+what another `Speech` makes of the same words.
 
 For tests, demos and benches. The script is a function from a request's document to a `Say`; nothing about it is
 random, and what it was asked is kept. It is a real HTTP server on a thread of its own, with the standard
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 Document = dict[str, Any]
 
@@ -35,12 +36,23 @@ class Say:
 Script = Callable[[Document], Say]
 
 
+class Speech(NamedTuple):
+    """A protocol in which the server answers: a whole answer's body, and the events of a streamed one."""
+
+    whole: Callable[[Document, Say], bytes]
+    stream: Callable[[Document, Say], Iterator[bytes]]
+
+
 @dataclass
 class ModelServer:
-    """The server. Use it as a context manager; `url` is the base address for an SDK or an upstream."""
+    """The server. Use it as a context manager; `url` is the base address for an SDK or an upstream.
+
+    `speech` is chat completions if it is None.
+    """
 
     script: Script
     asked: list[Document] = field(default_factory=list)
+    speech: Speech | None = None
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> "ModelServer":
@@ -80,10 +92,11 @@ class _Handler(BaseHTTPRequestHandler):
         document: Document = json.loads(body)
         self.owner.asked.append(document)
         say = self.owner.script(document)
+        speech = self.owner.speech or Speech(whole, stream)
         if document.get("stream"):
-            self._send(b"".join(stream(document, say)), "text/event-stream")
+            self._send(b"".join(speech.stream(document, say)), "text/event-stream")
         else:
-            self._send(whole(document, say), "application/json")
+            self._send(speech.whole(document, say), "application/json")
 
     def _send(self, data: bytes, kind: str) -> None:
         self.send_response(200)
