@@ -121,7 +121,8 @@ def test_a_chat_goes_on_with_its_own_history(client: genai.Client, served: Serve
     assert chat.send_message("hi").text == "hello there you"
     assert "".join(part.text or "" for part in chat.send_message_stream("again")).strip() == "hello there you"
     assert chat.send_message("and again").text == "hello there you"
-    assert [content["role"] for content in served.model.asked[-1]["contents"]] == [
+    roles = [content["role"] for content in served.model.asked[-1]["contents"]]
+    assert roles == ["user", "model", "user", "model", "model", "model", "user"], "each chunk is a content of its own"
         "user",
         "model",
         "user",
