@@ -45,6 +45,7 @@ def test_it_finds_what_a_plain_search_finds(texts: list[str], parts: list[int | 
         ("xabcdef", []),
         ("abcdef1", []),
         ("abcdefgh", ["abcdefgh"]),
+        ("abcdef-gh", ["abcdef-gh"]),
         ("ABCDEF", []),
         ("12345", []),
         ("x" * 65, []),
@@ -52,7 +53,7 @@ def test_it_finds_what_a_plain_search_finds(texts: list[str], parts: list[int | 
     ],
 )
 def test_what_is_found(text: str, expect: list[str]) -> None:
-    assert found(["abcdef", "abcdefgh", "12345", "x" * 65], text) == expect
+    assert found(["abcdef", "abcdefgh", "abcdef-gh", "12345", "x" * 65], text) == expect
 
 
 def test_what_is_added_later_is_found_from_then_on() -> None:

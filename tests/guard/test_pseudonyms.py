@@ -178,6 +178,9 @@ def test_a_value_is_hidden_where_no_detector_knows_it() -> None:
     placeholder = hidden(task, "0170 1234567", "phone")
     assert task.hide(first, ()) == f"It is {placeholder}."
     assert task.restore(task.hide(first, ())) == first
+    task.learn("+49-170", [signal(0, 7, "phone")])
+    again = hidden(task, "+49 170", "phone")
+    assert task.hide("+49-170 +49 170", ()) == f"{again} {again}"
 
 
 def test_a_value_that_is_known_from_before_is_hidden_again() -> None:

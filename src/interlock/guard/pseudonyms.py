@@ -186,7 +186,7 @@ class Pseudonyms:
             self._starts.update(kind[:size] for size in range(1, len(kind) + 1))
 
     def _write(self, kind: str, value: str) -> None:
-        if kind != LOOKALIKE and value not in self._written:
+        if value not in self._written:
             self._written[value] = kind
             self._literals.add(value)
 
