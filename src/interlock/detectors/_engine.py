@@ -35,6 +35,8 @@ class Engine:
         self._secrets = tuple(sorted({secret for secret in secrets if len(secret) >= SHORTEST_SECRET}))
         wanted = set(maturities)
         chosen = [detector for detector in detectors.values() if detector.meta.maturity in wanted]
+        # See `pending`: what looks back has the last word.
+        chosen.sort(key=lambda detector: detector.looks_back)
         self._readers = {channel: tuple(d for d in chosen if channel in d.channels) for channel in Channel}
         self._owners = tuple(detector for detector in chosen for _ in detector.marks)
         self._marks = _compile(chosen)
@@ -63,8 +65,15 @@ class Engine:
         return found
 
     def pending(self, text: str, channel: Channel) -> int:
-        """The smallest index from which on `text`, which may go on, is not decided yet."""
-        return min((d.pending(text) for d in self._readers[channel]), default=len(text))
+        """The smallest index from which on `text`, which may go on, is not decided yet.
+
+        Whoever holds back more than that for a reason of his own asks again, with the text up to there: a detector
+        that looks back must find what it looks for in what is left.
+        """
+        at = len(text)
+        for detector in self._readers[channel]:
+            at = min(at, detector.pending(text[:at] if detector.looks_back else text))
+        return at
 
 
 def _compile(chosen: list[Detector]) -> re2.Set:

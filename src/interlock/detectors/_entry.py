@@ -14,8 +14,9 @@ class Detector:
     `marks` are RE2 expressions: a text that matches none of them has no signal, so `detect` is not called.
     `reach` is the longest match in characters. `pending` gives, for a text that may go on, the smallest index
     at which a match could have begun that the end cuts off (the text's length if there is none): a stream
-    releases nothing from there on, nor looks back further than `reach`. Examples give (channel, text) and
-    expect the flagged pieces.
+    releases nothing from there on, nor looks back further than `reach`. `looks_back`: it reads more than one
+    character before a match, so that `pending` also keeps what a match behind it would look for. Examples give
+    (channel, text) and expect the flagged pieces.
     """
 
     meta: Meta
@@ -25,3 +26,4 @@ class Detector:
     reach: int
     pending: Callable[[str], int]
     examples: tuple[Example[tuple[Channel, str], tuple[str, ...]], ...]
+    looks_back: bool = False
