@@ -149,11 +149,9 @@ def test_the_sentence_in_a_calls_place_can_be_sent_back(client: OpenAI) -> None:
 
 
 def test_azure_asks_below_another_path(served: Served) -> None:
-    azure = AzureOpenAI(
-        base_url=f"{served.url}/openai/openai", api_key=served.key, api_version="2025-04-01-preview", max_retries=0,
-        default_headers={"authorization": f"Bearer {served.key}"},
-    )  # fmt: skip
-    with azure:
+    with AzureOpenAI(
+        azure_endpoint=f"{served.url}/openai", api_key=served.key, api_version="2025-04-01-preview", max_retries=0
+    ) as azure:
         assert ask(azure).output_text == "hello there you"
 
 

@@ -21,7 +21,10 @@ def whole(request: Document, say: Say) -> bytes:
 def response(request: Document, status: str, output: list[Document]) -> Document:
     """A response object."""
     usage = {"input_tokens": 40, "output_tokens": 12, "total_tokens": 52}
-    details: Document = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    details: Document = {
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    }
     return {
         "id": "resp_1", "object": "response", "created_at": 1, "status": status, "background": False, "error": None,
         "incomplete_details": None, "instructions": None, "max_output_tokens": None, "metadata": {},

@@ -80,7 +80,7 @@ def _put(document: Document, path: Path, text: str) -> None:
     """Replace a text, or a call's arguments. The tokens that repeat the text go; an echo goes as a whole."""
     holder = _at(document, path[:-1])
     if path in ((ECHOED,), ("response", ECHOED)):
-        holder |= {key: BLANK.get(key) for key in ECHO & holder.keys()}
+        holder |= {key: BLANK.get(key) for key in ECHO & holder.keys() if isinstance(holder[key], str | list | dict)}
         return
     if isinstance(holder, dict) and isinstance(holder.get("logprobs"), list):
         holder["logprobs"] = []
