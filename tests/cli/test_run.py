@@ -16,7 +16,7 @@ from interlock.run import identity
 from interlock.store.segments import read
 from interlock.testing.model import ModelServer, Say
 from tests.gateway.process import Up, configure, up
-from tests.run.start import PYTHON, begin, keys, run
+from tests.run.start import PYTHON, begin, keys, refused, run
 
 # A program as somebody wrote it, with no thought of interlock.
 AGENT = """
@@ -26,6 +26,21 @@ answer = OpenAI(max_retries=0).chat.completions.create(model="m", messages=[{"ro
 print(answer.choices[0].message.content)
 print(sorted(name for name, value in os.environ.items() if "real" in value), sys.stdin.read())
 sys.exit(7)
+"""
+REFUSES = 'interlock: its proxy refuses hosts that are no AI service; to allow: [gateway] tunnel = "allow"\n'
+# One whose endpoints are fixed.
+FIXED = """
+import openai, os
+client = openai.OpenAI(base_url="https://api.openai.com/v1", api_key="of-nobody", max_retries=0)
+try:
+    client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hi"}])
+except openai.PermissionDeniedError as error:
+    print(error.code)
+try:
+    openai.OpenAI(base_url="https://elsewhere.example/v1", max_retries=0).models.list()
+except openai.APIConnectionError as error:
+    print(error.__cause__)
+print(os.environ["SSL_CERT_FILE"])
 """
 # Tells when it is ready, each signal that comes, and all of them once it is given a line.
 LISTENER = """
@@ -59,7 +74,8 @@ def gateway(folder: Path) -> Iterator[Up]:
 def test_a_program_goes_through_the_gateway_under_its_own_identity(folder: Path, gateway: Up) -> None:
     done = run(folder, gateway, "--workload", "apps/billing", "--", PYTHON, "-c", AGENT)
     assert (done.returncode, done.stdout) == (7, "hello there\n[] \n"), done.stderr
-    assert done.stderr == "interlock: kept from the program: OPENAI_API_KEY (its own key instead), PROVIDER_KEY\n"
+    kept = "interlock: kept from the program: OPENAI_API_KEY (its own key instead), PROVIDER_KEY\n"
+    assert done.stderr == kept + REFUSES
     key = keys(folder)[0]
     assert key.workload == "apps/billing"
     assert key.revoked_us
@@ -70,6 +86,27 @@ def test_a_program_goes_through_the_gateway_under_its_own_identity(folder: Path,
     assert [(r.workload, r.model) for r in asked] == [("apps/billing", "m")]
     # That a gateway is asked whether it knows a key is nobody's refused request.
     assert not [r for r in records if r.kind is RecordKind.REFUSAL]
+
+
+@pytest.mark.parametrize("how", [(), ("--isolate",)])
+def test_a_fixed_endpoint_goes_through_the_gateway_too(folder: Path, gateway: Up, how: tuple[str, ...]) -> None:
+    if how and refused():
+        pytest.skip(refused())
+    # interlock's own code shows that the request was read: it holds no key for that host, so that nothing went there.
+    done = run(folder, gateway, *how, "--", PYTHON, "-c", FIXED)
+    assert done.returncode == 0, done.stderr
+    code, elsewhere, bundle = done.stdout.splitlines()
+    assert code == "no_credential"
+    assert elsewhere.startswith("403 interlock: elsewhere.example is no AI service")
+    assert not Path(bundle).exists()
+
+
+def test_without_a_proxy_there_are_no_variables_for_it(folder: Path, gateway: Up) -> None:
+    show = "import os; print([os.environ.get(n) for n in ('HTTPS_PROXY', 'SSL_CERT_FILE', 'NO_PROXY')])"
+    before = {"HTTPS_PROXY": "http://corp", "SSL_CERT_FILE": "/corp.pem", "NO_PROXY": "", "no_proxy": ""}
+    done = run(folder, gateway, "--", PYTHON, "-c", show, INTERLOCK_GATEWAY_PROXY="false", **before)
+    assert done.stdout == "['http://corp', '/corp.pem', '127.0.0.1,localhost,::1']\n"
+    assert REFUSES not in done.stderr
 
 
 def test_the_key_is_in_the_environment_and_on_no_command_line(folder: Path, gateway: Up) -> None:
@@ -85,7 +122,7 @@ def test_what_is_kept_is_named(folder: Path, gateway: Up) -> None:
     kept = ("--keep-env", "AWS_SECRET_ACCESS_KEY", "--keep-env", "OPENAI_API_KEY")
     done = run(folder, gateway, *kept, "--", PYTHON, "-c", show, AWS_SECRET_ACCESS_KEY="aws")
     assert done.stdout == "aws sk-the-real-one\n"
-    assert done.stderr == "interlock: kept from the program: PROVIDER_KEY\n"
+    assert done.stderr == "interlock: kept from the program: PROVIDER_KEY\n" + REFUSES
     assert run(folder, gateway, "--", PYTHON, "-c", show, AWS_SECRET_ACCESS_KEY="aws").stdout.startswith("None ilk_")
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,16 @@ from interlock.store import Key
 from tests.gateway.process import COMMAND, LIMIT_S, Up, environment
 
 PYTHON = sys.executable
+UNSHARE = ("unshare", "--user", "--map-root-user")
+
+
+@cache
+def refused() -> str:
+    """Why this machine cannot isolate a program; empty if it can."""
+    if sys.platform != "linux":
+        return "only Linux has namespaces"
+    done = subprocess.run([*UNSHARE, "--net", "true"], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"this kernel refuses namespaces: {done.stderr.strip()}"
 
 
 def outside(folder: Path, gateway: Up, **more: str) -> dict[str, str]:
@@ -41,8 +52,8 @@ def run(folder: Path, gateway: Up, *arguments: str, **more: str) -> subprocess.C
 def begin(folder: Path, gateway: Up, *arguments: str, wrap: tuple[str, ...] = (), **more: Any) -> subprocess.Popen[str]:
     """`interlock run ARGUMENTS`, under way, with its stdout to read; `wrap` is a command to start it by."""
     command = [*wrap, *COMMAND, "run", *arguments]
-    given = {"stdout": subprocess.PIPE, "text": True, **more}
-    return subprocess.Popen(command, env=outside(folder, gateway), cwd=folder, **given)
+    given = {"stdout": subprocess.PIPE, "text": True, "env": outside(folder, gateway), **more}
+    return subprocess.Popen(command, cwd=folder, **given)
 
 
 def keys(folder: Path) -> tuple[Key, ...]:

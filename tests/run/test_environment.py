@@ -99,6 +99,6 @@ def test_this_machines_addresses_are_asked_of_no_proxy() -> None:
 
 def test_a_hard_coded_address_goes_by_the_proxy() -> None:
     found = proxied({}, GATEWAY, KEY, "/tmp/x/ca.pem")
-    assert found["HTTPS_PROXY"] == found["https_proxy"] == f"http://interlock:{KEY}@127.0.0.1:7700"
+    assert found["HTTPS_PROXY"] == found["http_proxy"] == f"http://interlock:{KEY}@127.0.0.1:7700"
     assert found["SSL_CERT_FILE"] == found["NODE_EXTRA_CA_CERTS"] == "/tmp/x/ca.pem"
     assert "127.0.0.1" in found["no_proxy"]

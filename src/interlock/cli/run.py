@@ -19,6 +19,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,29 +71,42 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(settings: Settings, workload: str, lifetime_us: int, command: list[str], args: argparse.Namespace) -> int:
-    from interlock.run.environment import addresses, direct, withheld
+    from interlock.app import local_authority
+    from interlock.run.environment import addresses, direct, proxied, withheld
     from interlock.run.identity import gateway, lent, url
     from interlock.run.isolate import address, isolated
     from interlock.run.program import Signals, started
 
     where = gateway(settings)
-    with Signals() as signals, lent(settings, workload, lifetime_us) as key:
+    with (
+        Signals() as signals,
+        lent(settings, workload, lifetime_us) as key,
+        tempfile.TemporaryDirectory(prefix="interlock-run-") as folder,
+    ):
         base = url(*(address(where[1]) if args.isolate else where))
         given = addresses(settings.upstreams, base, key)
         out = withheld(os.environ, settings.upstreams.values(), args.keep_env)
-        _tell(given, out)
+        _tell(settings, given, out)
         kept = {name: value for name, value in os.environ.items() if name not in out}
-        env = kept | {n: v for n, v in given.items() if n not in args.keep_env} | direct(kept)
+        if settings.gateway.proxy:
+            bundle = Path(folder) / "authorities.pem"
+            local_authority(settings).write_bundle(bundle)
+            given |= proxied(kept, base, key, str(bundle))
+        else:
+            given |= direct(kept)
+        env = kept | {name: value for name, value in given.items() if name not in args.keep_env}
         hidden = [str(settings.data)]
         with isolated(command, env, where, hidden) if args.isolate else started(command, env) as running:
             return signals.wait(running)
 
 
-def _tell(given: Mapping[str, str], out: list[str]) -> None:
+def _tell(settings: Settings, given: Mapping[str, str], out: list[str]) -> None:
     """Say on stderr what the program does not get, by names only."""
     said = [f"{name} (its own key instead)" if name in given else name for name in out]
     if said:
         _note(f"kept from the program: {', '.join(said)}")
+    if settings.gateway.proxy and settings.gateway.tunnel == "refuse":
+        _note('its proxy refuses hosts that are no AI service; to allow: [gateway] tunnel = "allow"')
     if found := [name for name in MCP_FILES if Path(name).is_file()]:
         _note(f"not routed yet: MCP servers in {', '.join(found)}")
 

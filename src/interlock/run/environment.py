@@ -8,9 +8,12 @@ from interlock.knowledge import client_protocols, host_of, model_credential, ser
 
 # Base addresses are on this machine: a proxy that the organisation uses for the world must not be asked for them.
 DIRECT = ("127.0.0.1", "localhost", "::1")
-# What the HTTP clients of Python, Node, curl, the AWS SDKs and everybody on OpenSSL read, in both spellings.
-PROXIES = ("HTTPS_PROXY", "https_proxy")
+# What the HTTP clients of Python, Go, curl and the AWS SDKs read, some in one spelling only.
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 NO_PROXIES = ("NO_PROXY", "no_proxy")
+# Node from 22.21 and 24 on uses those proxies if this says so (nodejs.org/api/cli.html#node_use_env_proxy1).
+NODE = {"NODE_USE_ENV_PROXY": "1"}
+# OpenSSL, Go and Rust; requests of Python; Node; curl; the AWS SDKs.
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE")
 
 
@@ -46,7 +49,7 @@ def addresses(upstreams: Mapping[str, Upstream], gateway: str, key: str) -> dict
 def proxied(env: Mapping[str, str], gateway: str, key: str, bundle: str) -> dict[str, str]:
     """The variables that lead hard-coded addresses through the gateway's proxy; `bundle` is the file of authorities."""
     proxy = f"http://interlock:{key}@{urlsplit(gateway).netloc}"
-    return dict.fromkeys(PROXIES, proxy) | dict.fromkeys(AUTHORITIES, bundle) | direct(env)
+    return dict.fromkeys(PROXIES, proxy) | NODE | dict.fromkeys(AUTHORITIES, bundle) | direct(env)
 
 
 def direct(env: Mapping[str, str]) -> dict[str, str]:
