@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import functools
 import itertools
 import json
@@ -17,12 +18,15 @@ from typing import Any, TypeVar
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from interlock.app import now_us
+from interlock.app import now_us, ticks_us
 from interlock.detectors import Engine, detectors
+from interlock.gateway.proxy import Proxy
 from interlock.gateway.server import Gateway
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.upstream import Pool
+from interlock.gateway.ways import Ways, intercepted
 from interlock.guard import Rules
+from interlock.identity.authority import open_authority
 from interlock.identity.keys import Keyring, mint
 from interlock.model.errors import AuditError
 from interlock.model.record import Record, RecordKind
@@ -73,6 +77,7 @@ def rules(limit: int) -> Rules:
         engine=_engine(),
         digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest(),
         now_us=now_us,
+        ticks_us=ticks_us,
         limit=limit,
     )
 
@@ -189,9 +194,18 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def wire(
-    url: str = NOWHERE, *, ca_file: str = "", log_breaks: bool = False, **settings: Any
+    url: str = NOWHERE,
+    *,
+    ca_file: str = "",
+    log_breaks: bool = False,
+    proxy_keys: Path | None = None,
+    provider_key: str = PROVIDER_KEY,
+    **settings: Any,
 ) -> AsyncIterator[Wire]:
-    """A gateway in front of `url`. Its log holds when it is over, unless the test breaks it."""
+    """A gateway in front of `url`. Its log holds when it is over, unless the test breaks it.
+
+    With `proxy_keys`, a folder, it is a forward proxy as well.
+    """
     chosen = GatewaySettings(port=0, **settings)
     kept, secret = key()
     loop = asyncio.get_running_loop()
@@ -201,10 +215,15 @@ async def wire(
     with tempfile.TemporaryDirectory() as data:
         folder = Path(data) / "gw-1"
         with AuditLog.open(folder, "gw-1", Ed25519PrivateKey.generate(), AuditSettings(), now_us) as log:
-            pools = {"openai": Pool("openai", Upstream(url, "KEY", ca_file), PROVIDER_KEY, chosen, loop)}
+            upstream = Upstream(url, "KEY", ca_file)
+            pools = {"openai": Pool("openai", upstream, provider_key, chosen, loop)}
             ready = rules(chosen.max_body_bytes)
             gateway = Gateway(chosen, log, Keyring([kept]), ready, adapters(), pools, lambda: f"r{next(counter)}")
+            if proxy_keys:
+                gateway.proxy = _proxy(chosen, upstream, proxy_keys)
             port = await gateway.start()
+            if gateway.proxy:
+                gateway.proxy.own_ports.add(port)
             try:
                 yield Wire(gateway, port, folder, secret, kept, said)
             finally:
@@ -215,6 +234,12 @@ async def wire(
         for word in (secret.rsplit("_", 1)[1], PROVIDER_KEY):
             assert word.encode() not in log_bytes
             assert not any(word in line for line in said)
+
+
+def _proxy(settings: GatewaySettings, upstream: Upstream, keys: Path) -> Proxy:
+    domains = intercepted(settings, [upstream], adapters())
+    authority = open_authority(keys, domains, lambda: datetime.datetime.now(datetime.UTC))
+    return Proxy(settings, Ways(settings, {"openai": upstream}, adapters()), authority)
 
 
 async def until(holds: Callable[[], bool]) -> None:

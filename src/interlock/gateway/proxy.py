@@ -348,4 +348,4 @@ def _why(error: OSError) -> str:
         return "the client named another host in its handshake than to the proxy"
     if isinstance(error, ssl.SSLError):
         return f"no TLS handshake: {reason}"
-    return "the client did not complete its TLS handshake"
+    return "the client did not complete its TLS handshake; it may not trust the local authority, ca.pem"
