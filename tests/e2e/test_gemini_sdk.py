@@ -123,12 +123,6 @@ def test_a_chat_goes_on_with_its_own_history(client: genai.Client, served: Serve
     assert chat.send_message("and again").text == "hello there you"
     roles = [content["role"] for content in served.model.asked[-1]["contents"]]
     assert roles == ["user", "model", "user", "model", "model", "model", "user"], "each chunk is a content of its own"
-        "user",
-        "model",
-        "user",
-        "model",
-        "user",
-    ]
 
 
 def test_parallel_calls(client: genai.Client) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Event, Opaque, Path, Text
 from interlock.protocols import Answer, Document, Usage
-from interlock.protocols._json import decode, is_empty, opaque, text_, values, where
+from interlock.protocols._json import decode, is_empty, opaque, text_, where
 from interlock.protocols.gemini.fields import (
     FINISHES,
     IDS,
@@ -33,6 +33,7 @@ _COUNTS = frozenset(
         "cacheTokensDetails", "metadata", "truncated",
     }
 )  # fmt: skip
+_VECTOR = frozenset({"values", "statistics", "shape", "tokenCount", "truncated"})
 _FEEDBACK = frozenset({"blockReason", "safetyRatings"})
 
 
@@ -79,9 +80,7 @@ def candidate_events(found: dict[str, Field], path: Path) -> Iterator[Said]:
             for text in structure(field, Channel.OUTPUT):
                 yield Said(place(text.path[len(path) :]), text)
         elif name == "logprobsResult":
-            for token, tokens in zip(TOKENS, _tokens(field), strict=True):
-                if tokens:
-                    yield Said(token, Text((*path, token), Channel.OUTPUT, tokens))
+            yield from _tokens(field, path)
         elif name != "content" and not _says_nothing(name, field.value) and not is_empty(field.value):
             yield Said("", opaque(*field))
 
@@ -123,18 +122,16 @@ def place(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _tokens(field: Field) -> tuple[str, str]:
-    """The chosen tokens in order, which a text can be read from, and whatever else holds strings.
+def _tokens(field: Field, path: Path) -> Iterator[Said]:
+    """The chosen tokens in order, which a text can be read from, and all of it, with the alternatives.
 
     They repeat the text: what is taken out there must not stay here.
     """
-    chosen, other = "", ""
-    for path, text in values(field.value, ()):
-        if len(path) == 3 and path[0] in ("chosenCandidates", "chosen_candidates") and path[2] == "token":
-            chosen += text
-        else:
-            other += text + "\n"
-    return chosen, other
+    chosen, whole = TOKENS
+    tokens = [said(fields(token, at), "token") for at, token in several(inside(field).get(chosen))]
+    yield Said(chosen, Text((*path, chosen), Channel.OUTPUT, "".join(tokens)))
+    for text in structure(field, Channel.OUTPUT):
+        yield Said(whole, text)
 
 
 def envelope(found: dict[str, Field]) -> Iterator[Opaque]:
@@ -151,7 +148,9 @@ def envelope(found: dict[str, Field]) -> Iterator[Opaque]:
         elif name in ("embedding", "embeddings"):
             for at, vector in several(field):
                 inner = fields(vector, at)
-                yield from unknown(inner, frozenset(key for key in inner if is_plain(inner[key].value)))
+                yield from unknown(
+                    inner, frozenset(key for key in _VECTOR & inner.keys() if is_plain(inner[key].value))
+                )
         else:
             yield opaque(*field)
 

@@ -51,8 +51,8 @@ FINISHES = frozenset(
 )  # fmt: skip
 # What a candidate brings beside its content: sources, with their titles, addresses and quotes.
 SOURCES = frozenset({"citationMetadata", "groundingMetadata", "urlContextMetadata"})
-# What is made of `logprobsResult`: the tokens of the text itself, and the alternatives.
-TOKENS = ("logprobsResult", "topCandidates")
+# What is made of `logprobsResult`: the tokens of the text itself, and all of it.
+TOKENS = ("chosenCandidates", "logprobsResult")
 # Names and times that a server gives to an answer.
 IDS = frozenset({"modelVersion", "responseId", "createTime"})
 # The words of an error.
