@@ -61,7 +61,7 @@ def answer_of(say: Say) -> Answer:
     return ADAPTER.answer(json.dumps(response(ASK, "completed", items(ASK, say))).encode())
 
 
-def event(name: str, **fields: Any) -> bytes:
+def event(name: str, /, **fields: Any) -> bytes:
     """An event of a stream; the type is `response.<name>`."""
     return raw({"type": f"response.{name}", "sequence_number": 1, **fields})
 

@@ -113,10 +113,10 @@ def test_a_refused_call_becomes_a_message_in_its_place() -> None:
     answered = Response.model_validate_json(out)
     assert [item.type for item in answered.output] == ["message", "message", "function_call"]
     assert answered.output_text == "hello you" + TOLD
-    assert json.loads(out)["output"][1]["id"] == "msg_1_0"
+    assert json.loads(out)["output"][1]["id"] == "msg_fc_1_0"
 
 
-@pytest.mark.parametrize(("given", "expect"), [("fc_a_b", "msg_a_b"), ("odd", "msg_odd"), (None, "msg_0")])
+@pytest.mark.parametrize(("given", "expect"), [("fc_a_b", "msg_fc_a_b"), ("", "msg_0"), (None, "msg_0")])
 def test_the_id_of_that_message_is_one_of_a_message(given: str | None, expect: str) -> None:
     read = ADAPTER.answer(answer(call(id=given)))
     out = ADAPTER.edit_answer(read, AnswerEdit(refused={("output", 0): TOLD}))

@@ -106,17 +106,13 @@ def _strip(value: Any) -> None:
 def _message(call: Document, index: int, told: str) -> Document:
     """A message that says `told` in place of a call."""
     return {
-        "id": _message_id(call.get("id"), index),
+        # The API takes back only ids of messages that begin so.
+        "id": f"msg_{call.get('id') or index}",
         "type": "message",
         "status": call.get("status") or "completed",
         "role": "assistant",
         "content": [_part(told)],
     }
-
-
-def _message_id(call_id: object, index: int) -> str:
-    """The id of the message that stands in for a call: the API takes back only ids of messages that begin so."""
-    return f"msg_{str(call_id).partition('_')[2] or call_id}" if call_id else f"msg_{index}"
 
 
 def _part(text: str) -> Document:
