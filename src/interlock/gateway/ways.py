@@ -24,7 +24,7 @@ _DIRECT = "direct"
 # A path before the protocol's own, such as `/openai/v1`: plain segments, and few of them.
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+){0,8}")
 MAX_SEGMENTS = 8
-_PLACE = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+_PLACE = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def intercepted(settings: GatewaySettings, upstreams: Iterable[Upstream], adapte
     They are the hosts of all known services that speak a protocol of these adapters, of the upstreams, and the
     settings' own.
     """
-    readable = frozenset(adapters)
+    readable = {adapter.replace("-", "_") for adapter in adapters}  # as the facts write them
     known = {host for service in services().values() if readable & {*service.protocols} for host in service.api_hosts}
     configured = {place.host for upstream in upstreams if (place := _place(upstream)) and _is_secure(upstream)}
     return frozenset(known | {*filter(is_domain, configured)} | {_plain(host) for host in settings.intercept_hosts})
