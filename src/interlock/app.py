@@ -1,5 +1,6 @@
 """The composition root: builds objects from settings. What `interlock up` starts is in `up.py`."""
 
+import datetime
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -10,10 +11,17 @@ from pathlib import Path
 
 from interlock.config import Settings
 from interlock.detectors import Engine, detectors
+from interlock.gateway.proxy import Proxy
+from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
 from interlock.guard import Rules
+from interlock.guard.budgets import Budgets
+from interlock.guard.settings import limits, rates
+from interlock.guard.vault import Vault
+from interlock.identity.authority import Authority, open_authority
 from interlock.model.errors import ConfigError
 from interlock.policy import Mode, Policies, Scope, Source
+from interlock.protocols import adapters
 from interlock.store import Stored
 from interlock.store.database import address
 from interlock.store.files import create_whole, read_plain
@@ -84,18 +92,57 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
             manifest.unsafe_tools,
             manifest.extras,
             Mode(manifest.answer_mode) if manifest.answer_mode else None,
+            manifest.redact,
         )
         for name, manifest in settings.workloads.items()
     }
+    _refuse_unknown_redactions(settings)
     key = _secret(settings.data / "keys" / "digest.key")
     return Rules(
-        policies=Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode)),
+        policies=Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact),
         engine=Engine(detectors(), secrets=credentials),
         digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest(),
         now_us=now_us,
+        ticks_us=ticks_us,
         limit=settings.gateway.max_body_bytes,
         tools=settings.tools,
+        budgets=Budgets(limits(settings.limits), rates(settings.prices)),
+        owners={name: manifest.owner for name, manifest in settings.workloads.items()},
+        vault=Vault(_secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
     )
+
+
+def local_authority(settings: Settings) -> Authority:
+    """The authority by which the forward proxy is believed, made on first use. Raises: ConfigError."""
+    domains = intercepted(settings.gateway, settings.upstreams.values(), adapters())
+    return open_authority(settings.data / "keys", domains, lambda: datetime.datetime.now(datetime.UTC))
+
+
+def forward_proxy(settings: Settings) -> Proxy | None:
+    """The forward proxy, if these settings have one. Raises: ConfigError."""
+    if not settings.gateway.proxy:
+        return None
+    ways = Ways(settings.gateway, settings.upstreams, adapters())
+    return Proxy(settings.gateway, ways, local_authority(settings))
+
+
+def _refuse_unknown_redactions(settings: Settings) -> None:
+    known = detectors()
+    asked = {name: manifest.redact or () for name, manifest in settings.workloads.items()}
+    for section, redact in {
+        "policy": settings.policy.redact,
+        **{f"workloads.{n}": r for n, r in asked.items()},
+    }.items():
+        for entry in redact:
+            if entry.partition(":")[0] not in known:
+                hint = f"one of {', '.join(known)}; a rule may follow, as in personal-data:iban"
+                where = f"{settings.file or ''} [{section}] redact"
+                raise ConfigError(f"there is no detector {entry!r}", where=where, hint=hint)
+
+
+def ticks_us() -> int:
+    """A clock that never goes back: microseconds since some moment."""
+    return time.monotonic_ns() // 1000
 
 
 def now_us() -> int:

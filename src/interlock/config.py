@@ -20,6 +20,7 @@ from interlock.console.settings import ConsoleSettings
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
+from interlock.guard.vault import PseudonymSettings
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
 from interlock.provenance.settings import ToolOverride
@@ -36,6 +37,10 @@ class PolicySettings:
     files: tuple[str, ...] = setting((), "Cedar files to load beside the bundled ones; relative to this file.")
     bundled: bool = setting(
         True, "Load the bundled policies. False leaves only yours: what they do not permit is denied."
+    )
+    redact: tuple[str, ...] = setting(
+        (),
+        "What models may not see: detectors, or detector:rule. Placeholders stand in for it until the answer.",
     )
     answer_mode: str = setting(
         "window",
@@ -55,6 +60,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     audit: AuditSettings = field(default_factory=AuditSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
@@ -68,6 +74,7 @@ SECTIONS: Mapping[str, type] = {
     "store": StoreSettings,
     "audit": AuditSettings,
     "policy": PolicySettings,
+    "pseudonyms": PseudonymSettings,
 }
 TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),

@@ -28,7 +28,7 @@ def make_rules(
     sources = (BUNDLED, *(Source(f"own{number}", text) for number, text in enumerate(policies)))
     return Rules(
         Policies(SCHEMA, sources, scopes or {}), ENGINE, lambda text: blake2b(text.encode(), digest_size=4).hexdigest(),
-        lambda: 5_000_000, limit, tools or {},
+        lambda: 5_000_000, lambda: 0, limit, tools or {},
     )  # fmt: skip
 
 

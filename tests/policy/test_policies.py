@@ -73,6 +73,7 @@ BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (ReleaseText("any", "credential-leak"), ""),
     (PassOpaque("any", "messages[].audio", "request"), ""),
     (PassOpaque("any", "choices[].x", "answer"), Allow(("answers-may-hold-unknown-fields",))),
+    (ReleaseText("any", "personal-data"), Allow(("personal-data-is-recorded",))),
     (PassMedia("any", "image", "tool_result", "url"), Allow(("media-is-recorded",))),
     (Obtain("any", "logprobs"), ""),
     (Obtain("any", "embeddings"), Allow(("embeddings-unless-limited",))),

@@ -179,10 +179,11 @@ class Performer:
                     return None
                 self._wait = _Wait.CLIENT
                 return _WAIT
-            case Reply(status=status, body=body):
+            case Reply(status=status, body=body, retry_after_s=wait_s):
                 self._client.on_gone = None
                 self._replied = True
-                self._client.reply(status, body, self._answer_headers)
+                retry = b"retry-after: %d\r\n" % wait_s if wait_s else b""
+                self._client.reply(status, body, self._answer_headers + retry)
                 return None
             case _:
                 assert_never(command)

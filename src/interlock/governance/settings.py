@@ -17,6 +17,11 @@ class Manifest:
         None, "What it may have beside answers: logprobs, embeddings. Not given: embeddings only."
     )
     unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")
+    redact: tuple[str, ...] | None = setting(
+        None,
+        "What its models may not see, by detector or detector:rule, such as personal-data or personal-data:iban. "
+        "Not given: [policy] redact.",
+    )
     answer_mode: str = setting(
         "",
         "How its answers are held back: block, window or observe; empty takes [policy] answer_mode.",

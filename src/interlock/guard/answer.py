@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from interlock.guard.inspect import Inspected, logged, noted, place_name
+from interlock.guard.pseudonyms import Pseudonyms
 from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
@@ -24,30 +25,70 @@ LEAK = "An argument holds what a detector took for a secret."
 class CallVerdict:
     """What was decided of one tool call.
 
-    `risky`: it is allowed and can cause something. `told` is how the workload is told of it.
+    `risky`: it is allowed and can cause something. `told` is how the workload is told of it. `arguments` are those
+    that were judged; `restored`, whether something was put back in them.
     """
 
     step: Step
     allowed: bool
     risky: bool
     told: str
+    arguments: str
+    restored: bool
 
 
 class AnswerJudge:
     """Decides on the pieces of one answer, by the rules, for one inspected request.
 
-    `stripped` names what is to be taken out of the answer, whatever stands there.
+    `stripped` names what is to be taken out of the answer, whatever stands there; `pseudonyms` what is put back.
     """
 
-    def __init__(self, call: Call, request: Inspected, rules: Rules, stripped: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        call: Call,
+        request: Inspected,
+        rules: Rules,
+        stripped: frozenset[str] = frozenset(),
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        self._pseudonyms = pseudonyms
         self.stripped = stripped
         self.mode = rules.policies.mode(call.principal.workload)
         self._workload = call.principal.workload
         self._request = request
         self._rules = rules
 
+    @property
+    def restores(self) -> bool:
+        """Whether there may be placeholders in the answer that are to be put back."""
+        return self._pseudonyms is not None
+
+    def scan(self, text: str) -> tuple[Signal, ...]:
+        """What the detectors find in a text that is to go out."""
+        return self._rules.engine.scan(text, Channel.OUTPUT)
+
+    def pending(self, text: str) -> int:
+        """The smallest index from which on `text`, which may go on, is not decided yet."""
+        until = self._rules.engine.pending(text, Channel.OUTPUT)
+        return min(until, self._pseudonyms.pending(text)) if self._pseudonyms else until
+
+    def edits(self, text: str, found: tuple[Signal, ...], *, quoted: bool) -> list[tuple[Span, str]]:
+        """All that is to be replaced in a text in which `found` was found, in order. `quoted`: the text is JSON.
+
+        What is taken out takes the placeholders in it along.
+        """
+        edits = [(signal.span, marker(signal)) for signal in self.withheld(found)]
+        if self._pseudonyms:
+            taken = [span for span, _ in edits]
+            put_back = self._pseudonyms.scan(text, quoted=quoted)
+            edits += [(at, value) for at, value in put_back if not any(_overlap(at, span) for span in taken)]
+        return sorted(edits)
+
     def call(self, event: ToolCall) -> CallVerdict:
-        """Whether this tool call may reach the workload."""
+        """Whether this tool call may reach the workload; with its arguments as the workload will see them."""
+        said = event.arguments
+        if self._pseudonyms:
+            event = event._replace(arguments=self._pseudonyms.restore_json(said))
         labels = self._request.labels(event.name, self._rules)
         arguments = _object(event.arguments)
         definition = self._request.offered.get(event.name)
@@ -83,7 +124,8 @@ class AnswerJudge:
         )
         # Who named a tool that nobody offered may have put anything into its name.
         told = event.name if event.name in self._request.offered else "a tool that was not offered"
-        return CallVerdict(step, allowed, allowed and judged.sink not in HARMLESS, told)
+        risky, restored = allowed and judged.sink not in HARMLESS, event.arguments != said
+        return CallVerdict(step, allowed, risky, told, event.arguments, restored)
 
     def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
         """The signals whose pieces of text may not go out as they are; none where answers are only observed."""
@@ -124,6 +166,15 @@ class AnswerJudge:
         said = [event.arguments] if arguments is None else [text for _, text in texts(arguments, ())]
         scan = self._rules.engine.scan
         return tuple(signal for text in said for signal in scan(text, Channel.OUTPUT))
+
+
+def is_json(text: str) -> bool:
+    """Whether a text begins as a JSON document does: then what is put back in it is written as JSON writes it."""
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def notice(refused: list[str]) -> str:

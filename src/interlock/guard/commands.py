@@ -37,10 +37,14 @@ class Emit(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The whole answer to the client. Replied with None; nothing may follow."""
+    """The whole answer to the client. Replied with None; nothing may follow.
+
+    `retry_after_s`: when to ask again; 0 says nothing of it.
+    """
 
     status: int
     body: bytes
+    retry_after_s: int = 0
 
 
 class Head(NamedTuple):

@@ -6,21 +6,23 @@ only after its record is durable; and every way out of here leaves a record.
 """
 
 import re
-from dataclasses import dataclass
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
+from interlock.guard.budgets import Exceeded
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
+from interlock.guard.hiding import hide
 from interlock.guard.inspect import Inspected, inspect, logged, place_name
+from interlock.guard.measure import measure
+from interlock.guard.records import Log, Spent
 from interlock.guard.rules import Call, Rules
 from interlock.guard.stream import Ending, StreamGuard
 from interlock.model.decision import Deny
 from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
 from interlock.model.event import Channel, Media, Opaque, Path, Text, ToolCall
-from interlock.model.record import Record, RecordKind, Step, Verdict
+from interlock.model.record import Step, Verdict
 from interlock.policy import CallModel, Obtain, PassMedia, PassOpaque, ReadText
-from interlock.protocols import Adapter, Answer, AnswerEdit, Request, Usage, decode
+from interlock.protocols import Adapter, Answer, AnswerEdit, Request, decode
 
-NO_USAGE = Usage()
 OK = 200
 # Of an error of the model's server, so much is told.
 LONGEST_MESSAGE = 2_000
@@ -39,100 +41,66 @@ GONE = "The client closed the connection before the end."
 CLIENT_GONE = 499
 
 
-@dataclass(slots=True)
-class _Log:
-    """Makes the records of one exchange."""
-
-    call: Call
-    rules: Rules
-    model: str = ""
-    session: str = ""
-    bytes_in: int = 0
-    answered: bool = False
-
-    def request(self, status: int, steps: tuple[Step, ...], denied: Deny | None) -> Record:
-        verdict = Verdict.BLOCKED if denied else Verdict.ALLOWED
-        reason, policies = (denied.reason, denied.policies) if denied else ("", ())
-        return self._record(RecordKind.REQUEST, status, verdict, reason, policies, steps)
-
-    def refusal(self, status: int, reason: str) -> Record:
-        return self._record(RecordKind.REFUSAL, status, Verdict.BLOCKED, reason)
-
-    def answer(self, status: int, steps: tuple[Step, ...], usage: Usage, size: int, reason: str = "") -> Record:
-        self.answered = True
-        verdict = Verdict.FAILED if reason else Verdict.ALLOWED
-        if any(step.verdict is Verdict.BLOCKED for step in steps):
-            verdict = Verdict.BLOCKED
-        return self._record(RecordKind.ANSWER, status, verdict, reason, (), steps, size, usage)
-
-    def _record(
-        self,
-        kind: RecordKind,
-        status: int,
-        verdict: Verdict,
-        reason: str,
-        policies: tuple[str, ...] = (),
-        steps: tuple[Step, ...] = (),
-        size: int = 0,
-        usage: Usage = NO_USAGE,
-    ) -> Record:
-        now = self.rules.now_us()
-        call = self.call
-        return Record(
-            kind=kind,
-            at_us=now,
-            request=call.request,
-            workload=call.principal.workload,
-            credential=call.principal.credential,
-            session=self.session,
-            protocol=call.protocol,
-            route=call.route,
-            upstream=call.upstream,
-            model=self.model,
-            status=status,
-            verdict=verdict,
-            reason=reason,
-            policies=policies,
-            policy_hash=self.rules.policies.hash,
-            steps=steps,
-            bytes_in=self.bytes_in,
-            bytes_out=size,
-            tokens_in=usage.tokens_in,
-            tokens_out=usage.tokens_out,
-            latency_us=max(0, now - call.began_us),
-        )
-
-
 def exchange(adapter: Adapter, path: str, body: bytes, call: Call, rules: Rules) -> Exchange:
     """Run one exchange; `path`, with its query, is one of the adapter's routes.
 
     The gateway performs each command and sends back what `commands.py` says. It may throw UpstreamError at `Forward`
     and `Read`, and ClientGoneError anywhere; both end with a record.
     """
-    log = _Log(call, rules, bytes_in=len(body))
+    log = Log(call, rules, bytes_in=len(body))
     try:
         target = adapter.target(path)
         assert target
         request = adapter.request(body, target)
     except ProtocolError as error:
         yield Note(log.refusal(error.status, error.brief))
-        yield Reply(error.status, adapter.error(error.status, "invalid_request", f"interlock: {error.brief}"))
+        yield Reply(error.status, adapter.error(error.status, error.code, f"interlock: {error.brief}"))
         return
     log.model = logged(request.model)
+    workload = call.principal.workload
+    admitted = None
+    if rules.budgets:
+        facts = measure(request, workload, rules.owners.get(workload, ""), rules.budgets.needs)
+        asked = rules.budgets.admit(facts, rules.ticks_us())
+        if isinstance(asked, Exceeded):
+            yield Note(log.refusal(asked.status, asked.reason))
+            told = adapter.error(asked.status, "limit_exceeded", f"interlock: {asked.reason}")
+            yield Reply(asked.status, told, asked.retry_after_s)
+            return
+        admitted = asked
+    try:
+        yield from _understood(adapter, request, log)
+    finally:
+        if admitted:
+            log.settle(admitted)
+
+
+def _understood(adapter: Adapter, request: Request, log: Log) -> Exchange:
+    """The exchange of a request that was read, and has room in the limits."""
+    call, rules = log.call, log.rules
     inspected = inspect(request.events, call.principal.workload, call.request, rules)
     log.session = inspected.session
     status, denied, told = _decide(request, inspected, call, rules)
     stripped = _stripped(request, call, rules)
     steps = (*inspected.steps, *stripped.values())
-    yield Note(log.request(status, steps, denied))
     if denied:
+        yield Note(log.request(status, steps, denied))
         yield Reply(status, adapter.error(status, "not_permitted", told))
         return
-    judge = AnswerJudge(call, inspected, rules, frozenset(stripped))
     try:
-        head = yield Forward(request.raw)
+        hidden = hide(adapter, request, inspected.session, rules.policies.redact(call.principal.workload), rules)
+    except ProtocolError as error:
+        yield Note(log.request(error.status, steps, Deny(f"It cannot go to the model: {error.brief}")))
+        yield Reply(error.status, adapter.error(error.status, "not_permitted", f"interlock: {error.brief}"))
+        return
+    yield Note(log.request(0, (*steps, hidden.step) if hidden.step else steps, None))
+    judge = AnswerJudge(call, inspected, rules, frozenset(stripped), hidden.pseudonyms)
+    log.spent = Spent.UNKNOWN
+    try:
+        head = yield Forward(hidden.body)
         assert isinstance(head, Head)
         if head.status != OK:
+            log.spent = Spent.NOTHING
             yield from _pass_error(adapter, head.status, judge, log, rules)
         elif head.streamed:
             yield from _stream(adapter, judge, log, rules)
@@ -140,10 +108,10 @@ def exchange(adapter: Adapter, path: str, body: bytes, call: Call, rules: Rules)
             yield from _whole(adapter, judge, log, rules)
     except ClientGoneError:
         if not log.answered:
-            yield Note(log.answer(CLIENT_GONE, (), NO_USAGE, 0, GONE))
+            yield Note(log.answer(CLIENT_GONE, reason=GONE))
     except (UpstreamError, ProtocolError) as error:
         status = error.status if isinstance(error, UpstreamError) else UPSTREAM_FAULT
-        yield Note(log.answer(status, (), NO_USAGE, 0, error.brief))
+        yield Note(log.answer(status, reason=error.brief))
         yield Reply(status, adapter.error(status, "upstream_error", _told(error)))
 
 
@@ -185,10 +153,11 @@ def _stripped(request: Request, call: Call, rules: Rules) -> dict[str, Step]:
     return out
 
 
-def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exchange:
     body = yield Read()
     assert isinstance(body, bytes)
     answer = adapter.answer(body)
+    log.usage, log.spent = answer.usage, Spent.ALL
     steps: list[Step] = []
     changed: dict[Path, str] = {}
     verdicts: dict[Path, CallVerdict] = {}
@@ -201,34 +170,32 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exc
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
-            found = rules.engine.scan(event.text, Channel.OUTPUT)
+            found = judge.scan(event.text)
             steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
-            if withheld := judge.withheld(found):
-                changed[event.path] = replaced(event.text, 0, [(signal.span, marker(signal)) for signal in withheld])
+            if edits := judge.edits(event.text, found, quoted=is_json(event.text)):
+                changed[event.path] = replaced(event.text, 0, edits)
     steps += [verdict.step for verdict in verdicts.values()]
-    out = _edited(adapter, answer, changed, verdicts, judge.stripped)
+    out = _edited(adapter, answer, changed, verdicts, judge)
     risky = any(verdict.risky for verdict in verdicts.values())
-    yield Note(log.answer(OK, tuple(steps), answer.usage, len(out)), durable=risky)
+    yield Note(log.answer(OK, tuple(steps), sent=len(out)), durable=risky)
     yield Reply(OK, out)
 
 
 def _edited(
-    adapter: Adapter,
-    answer: Answer,
-    changed: dict[Path, str],
-    verdicts: dict[Path, CallVerdict],
-    stripped: frozenset[str],
+    adapter: Adapter, answer: Answer, changed: dict[Path, str], verdicts: dict[Path, CallVerdict], judge: AnswerJudge
 ) -> bytes:
     refused = {path: notice([verdict.told]) for path, verdict in verdicts.items() if not verdict.allowed}
-    if not changed and not refused and not stripped:
+    arguments = {path: verdict.arguments for path, verdict in verdicts.items() if verdict.allowed and verdict.restored}
+    if not (changed or refused or arguments or judge.stripped):
         return answer.raw
-    said = notice([verdicts[path].told for path in verdicts if path in refused])
-    return adapter.edit_answer(answer, AnswerEdit(changed, refused, said, stripped=stripped))
+    said = notice([verdicts[path].told for path in refused])
+    return adapter.edit_answer(answer, AnswerEdit(changed, refused, said, arguments, judge.stripped))
 
 
-def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exchange:
     reader, guard = adapter.reader(), StreamGuard(adapter, judge, rules)
-    sent, usage, ended, fault, reported = 0, NO_USAGE, False, "", ""
+    ended, fault, reported = False, "", ""
+    log.spent = Spent.PART
     yield Begin()
     try:
         while not ended and (data := (yield Read())) is not None:
@@ -236,23 +203,24 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: _Log, rules: Rules) -> Ex
             out = b""
             for frame in reader.feed(data):
                 out += guard.push(frame)
-                usage = frame.usage or usage
+                log.usage = frame.usage or log.usage
                 ended = ended or frame.done or frame.error
                 reported = REPORTED if frame.error else reported
             if out:
-                sent += len(out)
+                log.sent += len(out)
                 yield Emit(out)
         reader.end()
     except (UpstreamError, ProtocolError) as error:
         fault = error.brief
     except ClientGoneError:
-        yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), usage, sent, GONE))
+        yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), GONE))
         return
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
     ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
     status = UPSTREAM_FAULT if fault else OK
-    yield Note(log.answer(status, ending.steps, usage, sent + len(last), fault or reported), durable=ending.risky)
+    log.spent = Spent.PART if fault or reported else Spent.ALL
+    yield Note(log.answer(status, ending.steps, fault or reported, log.sent + len(last)), durable=ending.risky)
     yield Emit(last)
 
 
@@ -266,7 +234,7 @@ def _unreleased(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     )
 
 
-def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, rules: Rules) -> Exchange:
+def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: Log, rules: Rules) -> Exchange:
     """An upstream's error. Its own words go on only if they hold no secret and do not speak of our credential."""
     body = yield Read()
     body = body if isinstance(body, bytes) else b""
@@ -282,7 +250,7 @@ def _pass_error(adapter: Adapter, status: int, judge: AnswerJudge, log: _Log, ru
     # Written anew: a client may act on whatever else stands in an error's body.
     out = adapter.error(answered, code if words and not ours else "upstream_error", f"interlock: {told}.")
     step = judge.text_step(len(body), rules.digest(body.decode("utf-8", "replace")), found)
-    yield Note(log.answer(answered, (step,), NO_USAGE, len(out), f"The model's server answered {status}."))
+    yield Note(log.answer(answered, (step,), f"The model's server answered {status}.", len(out)))
     yield Reply(answered, out)
 
 

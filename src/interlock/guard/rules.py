@@ -5,12 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
+from interlock.guard.budgets import Budgets
 from interlock.guard.sessions import Sessions
+from interlock.guard.settings import rates
+from interlock.guard.vault import Vault
 from interlock.model.decision import Principal
 from interlock.model.event import Channel, Signal
 from interlock.policy import Policies
 from interlock.provenance.settings import ToolOverride
 
+NO_RATES = rates({})
 # An entry is about 300 bytes; more only for texts with many signals.
 KEPT_VERDICTS = 20_000
 
@@ -43,7 +47,8 @@ class Verdicts:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`digest` is a keyed hash of a text, for the log; `now_us` the clock, in microseconds since 1970 UTC.
+    """`digest` is a keyed hash of a text, for the log; `now_us` the clock, in microseconds since 1970 UTC;
+    `ticks_us` one that never goes back. `owners` are those of workloads. Who hides values needs a `vault`.
 
     `limit` bounds the bytes of an answer that are held back, and those of a whole one. `verdicts` remembers what was
     found in the texts of requests: a chat's history comes again with each turn. It lives and dies with these rules,
@@ -54,9 +59,13 @@ class Rules:
     engine: Engine
     digest: Callable[[str], str]
     now_us: Callable[[], int]
+    ticks_us: Callable[[], int]
     limit: int
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
+    budgets: Budgets = field(default_factory=lambda: Budgets((), NO_RATES))
+    owners: Mapping[str, str] = field(default_factory=dict)
+    vault: Vault | None = None
     verdicts: Verdicts = field(default_factory=Verdicts)
 
 

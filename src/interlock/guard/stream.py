@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, marker, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
 from interlock.guard.inspect import place_name
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
+from interlock.model.event import Media, Opaque, Signal, Span, ToolCall
 from interlock.model.record import Step
 from interlock.policy import Mode
 from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta
@@ -35,7 +35,7 @@ class _Growing:
     decided: int = 0
     size: int = 0
     found: list[Signal] = field(default_factory=list)
-    removals: list[tuple[Span, str]] = field(default_factory=list)
+    edits: list[tuple[Span, str]] = field(default_factory=list)
     closed: bool = False
 
 
@@ -46,6 +46,7 @@ class _Called:
     kind: str = ""
     arguments: list[str] = field(default_factory=list)
     closed: bool = False
+    said: bool = False
 
 
 class _Held(NamedTuple):
@@ -70,7 +71,9 @@ class StreamGuard:
         self._adapter = adapter
         self._judge = judge
         self._rules = rules
-        self._mode = judge.mode
+        self._blocks = judge.mode is Mode.BLOCK
+        # What is to be put back has to be whole first, in every mode.
+        self._waits = judge.mode is not Mode.OBSERVE or judge.restores
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._text_size = 0
@@ -78,6 +81,7 @@ class StreamGuard:
         self._calls: dict[CallKey, _Called] = {}
         self._finished: set[int] = set()
         self._numbered: dict[int, bool] = {}
+        self._arguments: dict[CallKey, str] = {}
         self._plain = replace(_NO_CALLS, stripped=judge.stripped) if judge.stripped else _NO_CALLS
         self._changed = bool(judge.stripped)
 
@@ -115,6 +119,9 @@ class StreamGuard:
         verdicts = {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
         edit = _call_edit(verdicts, said=frozenset(choice for (_, choice), text in self._texts.items() if text.size))
         edit = replace(edit, stripped=self._judge.stripped) if self._judge.stripped else edit
+        self._arguments = {
+            key: verdict.arguments for key, verdict in verdicts.items() if verdict.allowed and verdict.restored
+        }
         data = b"".join(self._render(held, edit) for held in self._held)
         self._held.clear()
         steps = [self._step(growing) for growing in self._texts.values()]
@@ -175,28 +182,25 @@ class StreamGuard:
 
     def _decide(self, growing: _Growing, *, final: bool) -> None:
         window = growing.window
-        until = len(window) if final else self._rules.engine.pending(window, Channel.OUTPUT)
+        until = len(window) if final else self._judge.pending(window)
         if until <= growing.context:
             return
         base = growing.size - len(window)
-        found = [
-            Signal(s.detector, s.rule, s.score, Span(base + s.span.start, base + s.span.end))
-            for s in self._rules.engine.scan(window, Channel.OUTPUT)
-            if growing.context <= s.span.start < until
-        ]
-        if found:
-            growing.found += found
-            growing.removals += [(signal.span, marker(signal)) for signal in self._judge.withheld(tuple(found))]
-            self._changed = True
+        found = tuple(s for s in self._judge.scan(window) if growing.context <= s.span.start < until)
+        growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
+        for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
+            if growing.context <= span.start < until:
+                growing.edits.append((_moved(span, base), text))
+                self._changed = True
         growing.decided = base + until
         growing.window, growing.context = window[until - 1 :], 1
 
     def _release(self) -> Iterable[bytes]:
-        while self._held and self._mode is not Mode.BLOCK:
+        while self._held and not self._blocks:
             held = self._held[0]
             if held.calls or held.frame.done or held.frame.error or held.frame.last:
                 return
-            if self._mode is Mode.WINDOW and any(
+            if self._waits and any(
                 start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()
             ):
                 return
@@ -205,21 +209,38 @@ class StreamGuard:
             yield self._render(held, self._plain)
 
     def _render(self, held: _Held, calls: FrameEdit) -> bytes:
-        if not self._changed and calls is _NO_CALLS:
+        if not self._changed and not self._arguments and calls is _NO_CALLS:
             return held.frame.raw
         changed = {
             stream: new
             for stream, (start, text) in held.texts.items()
-            if (new := replaced(text, start, self._texts[stream].removals)) != text
+            if (new := replaced(text, start, self._texts[stream].edits)) != text
         }
+        arguments = self._restored(held) if self._arguments else {}
         finishes = calls.notices and any(isinstance(d, Finish) and d.choice in calls.notices for d in held.frame.deltas)
         touched = any(isinstance(d, CallDelta) and (d.choice, d.index) in calls.calls for d in held.frame.deltas)
-        if not changed and not finishes and not touched and not calls.stripped:
+        if not (changed or arguments or finishes or touched or calls.stripped):
             return held.frame.raw
-        return self._adapter.edit_frame(held.frame, replace(calls, texts=changed))
+        return self._adapter.edit_frame(held.frame, replace(calls, texts=changed, arguments=arguments))
+
+    def _restored(self, held: _Held) -> dict[CallKey, str]:
+        """The arguments of a frame's calls in which something is put back: all in a call's first piece."""
+        out = {}
+        for delta in held.frame.deltas:
+            if isinstance(delta, CallDelta) and (key := (delta.choice, delta.index)) in self._arguments:
+                if delta.again or (delta.arguments and not self._calls[key].said):
+                    out[key] = self._arguments[key]
+                elif delta.arguments:
+                    out[key] = ""
+                self._calls[key].said = self._calls[key].said or bool(delta.arguments)
+        return out
 
 
 _NO_CALLS = FrameEdit()
+
+
+def _moved(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.end + by)
 
 
 def _whole(called: _Called) -> ToolCall:

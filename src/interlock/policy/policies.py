@@ -63,6 +63,7 @@ class Scope:
     unsafe_tools: tuple[str, ...] = ()
     extras: tuple[str, ...] | None = None
     mode: Mode | None = None
+    redact: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,16 @@ class Policies:
     """
 
     def __init__(
-        self, schema: Source, sources: tuple[Source, ...], scopes: Mapping[str, Scope], mode: Mode = Mode.WINDOW
+        self,
+        schema: Source,
+        sources: tuple[Source, ...],
+        scopes: Mapping[str, Scope],
+        mode: Mode = Mode.WINDOW,
+        redact: tuple[str, ...] = (),
     ) -> None:
-        """`mode` is that of workloads whose scope names none. Raises: PolicyError with file and line."""
+        """`mode` and `redact` hold for workloads whose scope names none. Raises: PolicyError with file and line."""
         self._mode = mode
+        self._redact = redact
         try:
             self._schema = cedarpy.Schema.from_str(schema.text)
         except ValueError as error:
@@ -96,13 +103,18 @@ class Policies:
         self._entities: dict[str, cedarpy.Entities] = {}
         self._answers: dict[Question, Decision] = {}
         data = {name: dataclasses.astuple(scope) for name, scope in sorted(scopes.items())}
-        parts = [schema.text, *(source.text for source in sources), repr(data), mode.value]
+        parts = [schema.text, *(source.text for source in sources), repr(data), mode.value, repr(redact)]
         self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def mode(self, workload: str) -> Mode:
         """How this workload's answers are held back."""
         scope = self._scopes.get(workload)
         return scope.mode if scope and scope.mode else self._mode
+
+    def redact(self, workload: str) -> frozenset[str]:
+        """What is hidden from the models that this workload calls: detectors, or `detector:rule`."""
+        scope = self._scopes.get(workload)
+        return frozenset(self._redact if scope is None or scope.redact is None else scope.redact)
 
     def decide(self, question: Question) -> Decision:
         """Allow only if a policy permits it, none forbids it, and nothing went wrong."""

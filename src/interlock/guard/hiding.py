@@ -1,0 +1,83 @@
+"""Hides from the model what a workload's scope says is hidden, and gives it back in the answer."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from interlock.guard.inspect import place_name
+from interlock.guard.pseudonyms import Pseudonyms
+from interlock.guard.rules import Rules
+from interlock.model.errors import ProtocolError
+from interlock.model.event import Channel, Event, Media, Opaque, Path, Signal, Text, ToolCall
+from interlock.model.record import Step, Verdict
+from interlock.protocols import Adapter, Request
+
+_MICRO = 1_000_000
+
+
+class Hidden(NamedTuple):
+    """What goes to the model instead of the request, and by what the answer is restored; `step` is for the log."""
+
+    body: bytes
+    pseudonyms: Pseudonyms | None = None
+    step: Step | None = None
+
+
+def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str], rules: Rules) -> Hidden:
+    """The request without what `redact` names: detectors, or `detector:rule`.
+
+    Values are the same for the whole session, wherever they stand: texts of every role, arguments of calls, settings.
+    Raises: ProtocolError if something stands where it cannot be replaced, or there is too much of it.
+    """
+    if not redact:
+        return Hidden(request.raw)
+
+    def find(text: str) -> tuple[Signal, ...]:
+        found = rules.engine.scan(text, Channel.OUTPUT)
+        return tuple(s for s in found if s.detector in redact or f"{s.detector}:{s.rule}" in redact)
+
+    assert rules.vault, "policies that hide something come with a vault"
+    now_s = rules.ticks_us() // _MICRO
+    pseudonyms = rules.vault.recall(session, now_s)
+    texts = [(event, _said(event, request.document)) for event in request.events]
+    for event, text in texts:
+        if found := find(text):
+            if isinstance(event, Opaque | Media):
+                raise ProtocolError("holds what is to be hidden, where it cannot be", where=place_name(event.path))
+            pseudonyms.learn(text, found)
+    changed: dict[Path, str] = {}
+    for event, text in texts:
+        hidden = pseudonyms.hide_json(text, find) if isinstance(event, ToolCall) else pseudonyms.hide(text, find(text))
+        if hidden != text:
+            if isinstance(event, Opaque | Media):
+                raise ProtocolError("holds what is to be hidden, where it cannot be", where=place_name(event.path))
+            changed[event.path] = hidden
+    rules.vault.keep(pseudonyms, now_s)
+    if not changed:
+        return Hidden(request.raw, pseudonyms)
+    kinds = ", ".join(sorted({placeholder.partition("-")[0] for placeholder in pseudonyms.used}))
+    step = Step("hidden", size=len(pseudonyms.used), tool=kinds, verdict=Verdict.ALLOWED)
+    return Hidden(adapter.edit_request(request, changed), pseudonyms, step)
+
+
+def _said(event: Event, document: Mapping[str, Any]) -> str:
+    """The text of an event that can hide something; empty for inline media, and for the names of settings."""
+    match event:
+        case ToolCall(arguments=arguments):
+            return arguments
+        case Opaque(text=text) | Media(source="url", data=text):
+            return text
+        case Text(channel=Channel.PARAMETER, text=text):
+            return text if _at(document, event.path) == text else ""
+        case Text(text=text):
+            return text
+        case _:
+            return ""
+
+
+def _at(document: Any, path: Path) -> object:
+    for part in path:
+        try:
+            document = document[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document
