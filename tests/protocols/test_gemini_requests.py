@@ -176,15 +176,16 @@ def history(*contents: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(event.tool, event.call_id, event.text) for event in events if isinstance(event, Text) and event.call_id]
 
 
-def test_a_result_belongs_to_the_call_of_its_name_and_number_or_of_its_id() -> None:
-    calls = content(call("a", {"n": 1}), call("b"), call("a", {"n": 2}), role="model")
-    results = content(*(result(name, {"output": text}) for name, text in (("a", "A1"), ("a", "A2"), ("b", "B"))))
-    assert history(calls, results) == [("a", "a#1", "A1"), ("a", "a#2", "A2"), ("b", "b#1", "B")]
+def test_a_result_belongs_to_the_call_of_its_id_or_to_all_of_its_name() -> None:
+    calls = content(call("a", {"n": 1}), call("b"), call("a", {"n": 2}, id="1"), role="model")
+    results = content(*(result(name, {"output": text}) for name, text in (("a", "A2"), ("a", "A1"), ("b", "B"))))
+    assert history(calls, results) == [("a", "a", "A2"), ("a", "a", "A1"), ("b", "b", "B")]
     made = [event.call_id for event in request(body(calls, results)).events if isinstance(event, ToolCall)]
-    assert made == ["a#1", "b#1", "a#2"]
+    assert made == ["a", "b", "a"], "an id that no result names pairs nothing"
     named = content(call("a", id="1"), call("b", id="2"), role="model")
     told = content(result("b", {"result": "B"}, id="2"), result("", {"result": "A"}, id="1"))
     assert history(named, told) == [("b", "2", "B"), ("a", "1", "A")]
+    assert history(content(call("a"), role="model"), content(result("a", {"result": "A"}, id="9"))) == [("a", "a", "A")]
 
 
 def test_a_result_whose_tool_is_not_certain_has_none() -> None:
@@ -199,7 +200,7 @@ def test_a_result_is_one_text_and_its_pictures() -> None:
     told = {"rows": [{"to": "a@b.example", "sum": 5}], "said": 'one\ntwo\t"three" \\n'}
     events = request(body(content(result("f", told, parts=[picture])))).events
     assert [(type(e), e.tool, e.call_id) for e in events if isinstance(e, Text | Media)] == [
-        (Text, "f", "f#1"), (Media, "f", "f#1"), (Text, "f", "f#1"),
+        (Text, "f", "f"), (Media, "f", "f"), (Text, "f", "f"),
     ]  # fmt: skip
     text = events[0]
     assert isinstance(text, Text)

@@ -56,19 +56,20 @@ def read_answer(data: bytes) -> Answer:
         raise ProtocolError(f"an answer with over {MOST_CANDIDATES} candidates", where="candidates", status=502)
     for path, value in candidates:
         events += _joined(candidate_events(fields(value, path), path))
-    return Answer(data, document, said(found, "modelVersion"), tuple(events), usage_of(found))
+    return Answer(data, document, said(found, "modelVersion"), tuple(events), usage_of(document))
 
 
 def _joined(said_there: Iterator[Said]) -> Iterator[Event]:
-    grown: dict[str, Text] = {}
+    grown: dict[str, list[Text]] = {}
     others: list[Event] = []
     for name, event in said_there:
         if name in GROWING and isinstance(event, Text):
-            before = grown.get(name)
-            grown[name] = before._replace(text=before.text + event.text) if before else event
+            grown.setdefault(name, []).append(event)
         else:
             others.append(event)
-    return iter((*grown.values(), *others))
+    for pieces in grown.values():
+        yield pieces[0]._replace(text="".join(piece.text for piece in pieces))
+    yield from others
 
 
 def candidate_events(found: dict[str, Field], path: Path) -> Iterator[Said]:
@@ -159,9 +160,10 @@ def _is_count(value: object) -> bool:
     return is_number(value) or is_plain(value)
 
 
-def usage_of(found: dict[str, Field]) -> Usage:
+def usage_of(document: Document) -> Usage:
     """The tokens that an answer or a chunk counts: what tools brought is of the prompt, thoughts are of the answer."""
-    if "usageMetadata" not in found or not isinstance(usage := found["usageMetadata"].value, dict):
+    usage = document.get("usageMetadata")
+    if not isinstance(usage, dict):
         return Usage()
     return Usage(
         _count(usage, "promptTokenCount") + _count(usage, "toolUsePromptTokenCount"),

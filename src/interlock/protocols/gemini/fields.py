@@ -60,7 +60,7 @@ ERROR = ("code", "message", "status")
 
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 _ENUM = re.compile(r"[A-Z][A-Z_]{0,63}")
-_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+LONGEST_FIELD = 48
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _ESCAPE = re.compile(r"\\.")
 _READABLE = {"\\n": "\n", "\\r": "\r", "\\t": "\t"}
@@ -132,10 +132,14 @@ def is_plain(value: object) -> bool:
     if isinstance(value, str):
         return _ENUM.fullmatch(value) is not None
     if isinstance(value, dict):
-        return all(_FIELD.fullmatch(key) and is_plain(inner) for key, inner in value.items())
+        return all(_is_field(key) and (type(inner) is int or is_plain(inner)) for key, inner in value.items())
     if isinstance(value, list):
         return set(map(type, value)) <= {int, float} or all(map(is_plain, value))
     return True
+
+
+def _is_field(key: str) -> bool:
+    return key.isidentifier() and key.isascii() and len(key) <= LONGEST_FIELD
 
 
 def is_number(value: object) -> bool:

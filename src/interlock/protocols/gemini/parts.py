@@ -1,6 +1,5 @@
 """The parts of a content: texts, media, calls and results, in requests and in answers."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from interlock.model.errors import ProtocolError
@@ -31,29 +30,27 @@ _RESULT = frozenset({"name", "id", "response", "parts", "willContinue", "schedul
 class History:
     """Which tool each call was of, so that its result is known as that tool's.
 
-    Calls of this protocol mostly have no id. The nth result that names a tool is then that of its nth call, and both
-    get an id of our own, `name#n`. A result whose name is not its call's belongs to no tool.
+    Calls of this protocol mostly have no id, and clients leave ids out of results: then the tool's name stands for the
+    id, so that a result counts as one of any of the tool's calls. `answered` are the ids that results name. A result
+    whose name is not its call's belongs to no tool.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, answered: frozenset[str] = frozenset()) -> None:
+        self._answered = answered
         self._names: dict[str, str] = {}
-        self._calls: Counter[str] = Counter()
-        self._results: Counter[str] = Counter()
 
     def call(self, call_id: str, name: str) -> str:
         """The id of a call."""
-        if not call_id:
-            self._calls[name] += 1
-            return f"{name}#{self._calls[name]}"
+        if call_id not in self._answered:
+            return name
         self._names[call_id] = name if self._names.get(call_id, name) == name else ""
         return call_id
 
     def result(self, call_id: str, name: str) -> tuple[str, str]:
         """(tool, id) of a result."""
-        if not call_id:
-            self._results[name] += 1
-            return name, f"{name}#{self._results[name]}"
-        called = self._names.get(call_id, name)
+        if call_id not in self._names:
+            return name, name
+        called = self._names[call_id]
         return called if name in ("", called) else "", call_id
 
 
@@ -72,7 +69,7 @@ def part_events(value: object, path: Path, channel: Channel, history: History | 
             yield from _media(name, field, channel)
         elif name == "functionCall" and channel in SAID_BY_MODEL:
             yield from _call(field, path, history)
-        elif name == "functionResponse" and history and channel not in SAID_BY_MODEL:
+        elif name == "functionResponse" and history is not None and channel not in SAID_BY_MODEL:
             yield from _result(field, history)
         elif name in SETTINGS:
             yield from structure(field, channel if channel is Channel.OUTPUT else Channel.PARAMETER)
@@ -120,7 +117,7 @@ def _call(field: Field, path: Path, history: History | None) -> Iterator[Event]:
         raise ProtocolError("a call names no function", where=where(field.path), hint="see the API reference")
     args = object_(found["args"].value, found["args"].path) if "args" in found else {}
     call_id = said(found, "id")
-    yield ToolCall(path, history.call(call_id, name) if history else call_id, name, encode(args).decode())
+    yield ToolCall(path, call_id if history is None else history.call(call_id, name), name, encode(args).decode())
     yield from unknown(found, _CALL)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Event, Opaque, Path, ToolDefinition
@@ -107,12 +108,12 @@ def _asks(found: dict[str, Field]) -> frozenset[str]:
 
 
 def _generate_events(found: dict[str, Field]) -> Iterator[Event]:
-    history = History()
-    if instruction := found.get("systemInstruction"):
-        yield from _content(instruction.value, instruction.path, history, system=True)
     contents = several(found.get("contents"))
     if not contents:
         raise ProtocolError("contents is missing or empty", where="contents", hint="send at least one content")
+    history = History(_answered(contents))
+    if instruction := found.get("systemInstruction"):
+        yield from _content(instruction.value, instruction.path, history, system=True)
     for at, content in contents:
         yield from _content(content, at, history)
     for at, tool in several(found.get("tools")):
@@ -123,6 +124,20 @@ def _generate_events(found: dict[str, Field]) -> Iterator[Event]:
         elif name in PARAMETERS:
             yield from structure(field, Channel.PARAMETER)
     yield from unknown(found, PARAMETERS | {"model", "contents", "systemInstruction", "tools", "generationConfig"})
+
+
+def _answered(contents: list[tuple[Path, Any]]) -> frozenset[str]:
+    """The ids that results name. Whatever is missed here only makes a call known by its tool's name."""
+    parts = [content["parts"] for _, content in contents if isinstance(content, dict) and "parts" in content]
+    results = [
+        part.get("functionResponse", part.get("function_response"))
+        for several_parts in parts
+        if isinstance(several_parts, list)
+        for part in several_parts
+        if isinstance(part, dict)
+    ]
+    ids = [result.get("id") for result in results if isinstance(result, dict)]
+    return frozenset(call_id for call_id in ids if isinstance(call_id, str) and call_id)
 
 
 def _content(value: object, path: Path, history: History, *, system: bool = False) -> Iterator[Event]:

@@ -11,7 +11,6 @@ from interlock.protocols._sse import Events
 from interlock.protocols.gemini.answer import GROWING, MOST_CANDIDATES, candidate_events, envelope, usage_of
 from interlock.protocols.gemini.fields import ERROR, IDS, Field, fields, inside, is_plain, several
 from interlock.protocols.gemini.partial import Calls
-from interlock.protocols.gemini.parts import said
 
 # A chunk with the next piece of the text and nothing else, as most are.
 _PLAIN = IDS | {"candidates", "usageMetadata"}
@@ -72,10 +71,11 @@ class Reader:
         return self._made(raw, document, deltas)
 
     def _made(self, raw: bytes, document: Document, deltas: tuple[Delta, ...]) -> Frame:
-        found = fields(document, ())
-        self._usage = Usage(*map(max, self._usage, usage_of(found)))
-        usage = self._usage if "usageMetadata" in found else None
-        return Frame(raw, document, deltas, usage, said(found, "modelVersion"), last=self._complete)
+        usage = None
+        if "usageMetadata" in document:
+            counted = usage_of(document)
+            usage = self._usage = Usage(*map(max, self._usage, counted)) if counted != self._usage else counted
+        return Frame(raw, document, deltas, usage, document.get("modelVersion") or "", last=self._complete)
 
     def _put_together(self, found: dict[str, Field]) -> bool:
         """Put whole calls in the place of their pieces; whether any of them was there."""
