@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from interlock.gateway.settings import Upstream
 from interlock.knowledge import client_protocols, credentials
-from interlock.run.environment import addresses, direct, proxied, served, withheld
+from interlock.run.environment import FILLER, addresses, direct, proxied, served, withheld
 
 GATEWAY, KEY = "http://127.0.0.1:7700", "ilk_aaaaaaaaaa_b"
 OPENAI = Upstream("https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -42,7 +42,7 @@ def test_a_server_that_nobody_knows_takes_openais_place_only_if_it_is_free() -> 
 
 def test_the_variables_of_every_protocol() -> None:
     found = addresses({name: Upstream("http://10.0.0.1:8000") for name in NAMES}, GATEWAY, KEY)
-    assert {name: value.removeprefix(GATEWAY) for name, value in found.items() if value != KEY} == {
+    assert {name: value.removeprefix(GATEWAY) for name, value in found.items() if value.startswith("http")} == {
         "OPENAI_BASE_URL": "/openai/v1",
         "OPENAI_API_BASE": "/openai/v1",
         "ANTHROPIC_BASE_URL": "/anthropic",
@@ -59,9 +59,11 @@ def test_the_variables_of_every_protocol() -> None:
         "AZURE_API_BASE": "/azure",
     }
     assert {name for name, value in found.items() if value == KEY} == {
-        "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "AWS_BEARER_TOKEN_BEDROCK",
+        "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "AWS_SESSION_TOKEN",
         "OLLAMA_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_API_KEY",
     }  # fmt: skip
+    # boto3 sends no bearer token over plain HTTP: it signs, and the key goes with it as the session's token.
+    assert {name for name, value in found.items() if value == FILLER} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 def test_only_what_is_configured_is_led_anywhere() -> None:
@@ -75,7 +77,7 @@ def test_every_address_leads_to_a_configured_upstream(urls: dict[str, str]) -> N
     assert set(chosen) <= set(upstreams)
     assert not upstreams or chosen
     for value in addresses(upstreams, GATEWAY, KEY).values():
-        assert value == KEY or value.removeprefix(f"{GATEWAY}/").split("/")[0] in upstreams
+        assert value in {KEY, FILLER} or value.removeprefix(f"{GATEWAY}/").split("/")[0] in upstreams
 
 
 def test_a_providers_own_credentials_are_withheld_by_name_by_value_and_by_configuration() -> None:

@@ -140,10 +140,13 @@ class Family(msgspec.Struct, frozen=True):
 
 
 class ClientVariable(msgspec.Struct, frozen=True):
-    """An environment variable that SDKs read: a model server's `address` (with `path` after it) or their `key`."""
+    """An environment variable that SDKs read: a model server's `address` (with `path` after it) or their `key`.
+
+    A `filler` is a credential that SDKs insist on; behind a gateway its value does not matter.
+    """
 
     name: str
-    holds: Literal["address", "key"]
+    holds: Literal["address", "key", "filler"]
     readers: str
     ref: str
     path: str = ""
@@ -158,7 +161,7 @@ class ClientProtocol(msgspec.Struct, frozen=True):
 
 
 class GeneralCredential(msgspec.Struct, frozen=True):
-    """An environment variable with a credential that opens models among much else."""
+    """An environment variable with a credential that opens models beside the keys of `ClientProtocol`."""
 
     name: str
     ref: str
@@ -242,8 +245,8 @@ def client_protocols() -> tuple[ClientProtocol, ...]:
 
 @cache
 def client_credentials() -> frozenset[str]:
-    """Environment variables in which SDKs look for a key, or for one that opens models among much else."""
-    keys = frozenset(v.name for p in client_protocols() for v in p.variables if v.holds == "key")
+    """Environment variables in which SDKs look for a credential that opens models, some of them much else as well."""
+    keys = frozenset(v.name for p in client_protocols() for v in p.variables if v.holds != "address")
     return keys | frozenset(c.name for c in _read("data/client_environment", _Clients).general)
 
 

@@ -8,6 +8,8 @@ from interlock.knowledge import client_protocols, host_of, model_credential, ser
 
 # Base addresses are on this machine: a proxy that the organisation uses for the world must not be asked for them.
 DIRECT = ("127.0.0.1", "localhost", "::1")
+# In place of a credential that SDKs insist on and the gateway does not look at.
+FILLER = "interlock"
 # What the HTTP clients of Python, Go, curl and the AWS SDKs read, some in one spelling only.
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 NO_PROXIES = ("NO_PROXY", "no_proxy")
@@ -41,8 +43,13 @@ def addresses(upstreams: Mapping[str, Upstream], gateway: str, key: str) -> dict
     for protocol in client_protocols():
         if upstream := chosen[protocol.name]:
             for variable in protocol.variables:
-                address = f"{gateway}/{upstream}{variable.path}"
-                found[variable.name] = key if variable.holds == "key" else address
+                match variable.holds:
+                    case "address":
+                        found[variable.name] = f"{gateway}/{upstream}{variable.path}"
+                    case "key":
+                        found[variable.name] = key
+                    case "filler":
+                        found[variable.name] = FILLER
     return found
 
 
