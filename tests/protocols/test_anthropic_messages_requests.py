@@ -193,7 +193,6 @@ def test_what_the_apis_own_servers_run_is_opaque_by_its_type(kind: str) -> None:
         ("mcp_servers", [{"type": "url", "name": "s", "url": "https://example.org"}]),
         ("container", "container_1"),
         ("fallbacks", [{"model": "other"}]),
-        ("thread", {"type": "continue", "previous_message_id": "msg_1"}),
         ("context_management", {"edits": [{"type": "from_next_year"}]}),
         ("tomorrow", "x"),
     ],
@@ -308,6 +307,14 @@ def test_a_count_of_tokens_is_read_the_same_and_never_streamed() -> None:
 )
 def test_routes(path: str, found: bool) -> None:
     assert (ADAPTER.target(path) is not None) is found
+
+
+@pytest.mark.parametrize("thread", [{"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}, "x"])
+def test_a_conversation_that_the_api_keeps_is_refused_by_the_apis_own_code(thread: object) -> None:
+    with pytest.raises(ProtocolError, match="whole history") as raised:
+        requested(request(thread=thread))
+    assert raised.value.code == "thread_unsupported_request"
+    assert asked(thread=None) == ["user:hi"]
 
 
 def test_texts_and_arguments_are_replaced_in_their_places() -> None:

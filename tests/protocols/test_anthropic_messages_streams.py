@@ -290,6 +290,15 @@ def test_arguments_that_came_at_the_begin_are_the_calls() -> None:
     assert block.to_dict()["input"] == {"to": 1}
 
 
+def test_the_apis_padding_says_nothing() -> None:
+    plain = stream(say(0, "a"))
+    padded = plain.replace(b"}\n\n", b"         }\n\n")
+    assert deltas(padded) == deltas(plain)
+    assert b"".join(frame.raw for frame in frames(padded)) == padded
+    with pytest.raises(ProtocolError):
+        frames(plain.replace(b"}\n\n", b" \n\n"))
+
+
 def test_an_edit_of_another_block_changes_nothing() -> None:
     edit = FrameEdit(calls={(0, 7): None}, emptied=frozenset(), told={(0, 7): TOLD}, arguments={(0, 7): "{}"})
     for frame in frames(stream(say(0, "a"), call(1, "pay", "{}"), reason="tool_use")):

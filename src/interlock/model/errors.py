@@ -71,11 +71,17 @@ class IdentityError(InterlockError):
 
 
 class ProtocolError(InterlockError):
-    """The peer sent what its protocol does not allow. `status` is the HTTP answer that it deserves."""
+    """The peer sent what its protocol does not allow. `status` is the HTTP answer that it deserves.
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", status: int = 400) -> None:
+    `code` is what the peer's program decides by, where the protocol has a word for the fault.
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", hint: str = "", status: int = 400, code: str = "invalid_request"
+    ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.status = status
+        self.code = code
 
 
 class UpstreamError(InterlockError):

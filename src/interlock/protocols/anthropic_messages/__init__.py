@@ -2,7 +2,8 @@
 
 Source: the Anthropic API reference, `POST /v1/messages` and `/v1/messages/count_tokens`, and the types of `anthropic`
 2.13, beta ones too. What the API's own servers run (web search, code execution, MCP connectors, containers, fallbacks
-to other models, threads) comes out as `Opaque`: nobody here sees what happens there.
+to other models) comes out as `Opaque`: nobody here sees what happens there. A thread, of which the API keeps the
+history, is refused in the way in which the API itself does it, so that the SDKs send the history instead.
 """
 
 from interlock.model.meta import Example, Meta

@@ -26,7 +26,7 @@ from interlock.protocols.anthropic_messages.tools import CHANGES, tool_events
 
 COUNT = "/count_tokens"
 # Settings whose strings are no part of the conversation. Not among them, so opaque: `fallbacks` (other models),
-# `mcp_servers` and `container` (tools that the API runs), `thread` (a conversation that the API keeps).
+# `mcp_servers` and `container` (tools that the API runs).
 PARAMETERS = frozenset(
     {
         "billing_policy", "cache_control", "compaction", "diagnostics", "fallback_credit_token", "inference_geo",
@@ -63,6 +63,12 @@ def read_request(data: bytes, target: Target) -> Request:
     stream = document.get("stream")
     if not isinstance(stream, bool | None) or (stream and target.path.endswith(COUNT)):
         raise ProtocolError("stream is neither true nor false", where="stream", hint="send true or false")
+    if not is_empty(document.get("thread")):
+        # The SDK's tool runner asks for a thread; by this code it goes on without one, and sends the whole history.
+        raise ProtocolError(
+            "a conversation that the API keeps cannot be read here", where="thread", hint="send the whole history",
+            code="thread_unsupported_request",
+        )  # fmt: skip
     events = tuple(_request_events(document, messages))
     _refuse_two_tools_of_one_name(events)
     return Request(data, document, model, bool(stream), events)

@@ -76,7 +76,7 @@ class Reader:
         aside = tuple(Opaque((key or "comment",), text) for key, text in fields.items() if text and key != "event")
         if data is None and "event" not in fields:
             return Frame(raw, deltas=aside)
-        document = decode(data or b"")
+        document = decode(_unpadded(data or b""))
         kind = document.get("type")
         if kind != fields.get("event") or not isinstance(kind, str) or _names_twice(raw, kind):
             raise ProtocolError("an event's name and its type do not agree", where="type", status=502)
@@ -257,6 +257,11 @@ class Reader:
 _PIECES = frozenset(
     {"text_delta", "thinking_delta", "signature_delta", "citations_delta", "input_json_delta", "compaction_delta"}
 )
+
+
+def _unpadded(data: bytes) -> bytes:
+    """An event's document without the spaces before its last brace: the API hides the length of texts by them."""
+    return data[:-1].rstrip(b" ") + b"}" if data.endswith(b" }") else data
 
 
 def _is_index(document: Document, index: int) -> bool:
