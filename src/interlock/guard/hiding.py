@@ -35,7 +35,7 @@ def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str
         found = rules.engine.scan(text, Channel.OUTPUT)
         return tuple(s for s in found if s.detector in redact or f"{s.detector}:{s.rule}" in redact)
 
-    assert rules.vault, "policies that hide something come with a vault"
+    assert rules.vault is not None, "policies that hide something come with a vault"
     now_s = rules.ticks_us() // _MICRO
     pseudonyms = rules.vault.recall(session, now_s)
     texts = [(event, _said(event, request.document)) for event in request.events]

@@ -36,7 +36,7 @@ def _in_call(document: Any, path: Path) -> Path:
     """The place of a call's arguments, if `path` is a call's, else `path`."""
     if path[-1] == "function_call":
         return (*path, "arguments")
-    if path[-2] != "tool_calls":
+    if path[-2:-1] != ("tool_calls",):
         return path
     for part in path:
         document = document[part]
