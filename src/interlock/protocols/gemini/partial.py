@@ -103,11 +103,11 @@ def _take(call: _Open, found: dict[str, Field], piece: Document) -> None:
         raise _refused("a call's arguments are too long")
     goes_on = _switch(found, "willContinue")
     if kind == "stringValue" or (not kind and (goes_on or at in call.growing)):
-        before = call.leaves.setdefault(at, [])
-        if before and at not in call.growing:
+        if at in call.leaves and at not in call.growing:
             raise _refused("an argument is said twice")
-        assert isinstance(before, list)
-        before.append(text_(value or "", ("stringValue",)))
+        pieces = call.leaves.setdefault(at, [])
+        assert isinstance(pieces, list)  # only texts go on
+        pieces.append(text_("" if value is None else value, ("stringValue",)))
         (call.growing.add if goes_on else call.growing.discard)(at)
         return
     if at in call.leaves or not kind or goes_on or not _is_scalar(kind, value):
