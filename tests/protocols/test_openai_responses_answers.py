@@ -41,8 +41,9 @@ def test_what_is_said_again_of_the_request_is_one_text_and_mere_settings_are_non
     assert answered() == ["output:be kind"]
     assert answered(instructions=None) == []
     tools = [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]
-    (echo,) = answered(tools=tools, metadata={"k": "v"})
-    assert {"be kind", "f", "d", "k", "v"} <= set(echo.removeprefix("output:").split("\n"))
+    (_, echo) = answered(tools=tools, metadata={"k": "v"})
+    assert {"f", "d", "k", "v"} <= set(echo.removeprefix("output:").split("\n"))
+    assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["output:role\nuser\ncontent\nhi"]
 
 
 def test_a_secret_in_what_is_said_again_takes_all_of_it_out() -> None:
@@ -50,9 +51,9 @@ def test_a_secret_in_what_is_said_again_takes_all_of_it_out() -> None:
     echo = read.events[-1]
     assert isinstance(echo, Text)
     left = json.loads(ADAPTER.edit_answer(read, AnswerEdit(texts={echo.path: "[removed]"})))
-    assert (left["instructions"], left["metadata"], left["tools"], left["tool_choice"]) == (None, {}, [], "auto")
+    assert (left["instructions"], left["metadata"], left["tools"], left["tool_choice"]) == ("be kind", {}, [], "auto")
     assert left["output"] == [KIND]
-    assert not short(ADAPTER.answer(json.dumps(left).encode()).events)[1:]
+    assert short(ADAPTER.answer(json.dumps(left).encode()).events) == ["output:ok", "output:be kind"]
     assert Response.model_validate(left).output_text == "ok"
 
 
@@ -125,10 +126,12 @@ def test_the_id_of_that_message_is_one_of_a_message(given: str | None, expect: s
 
 def test_texts_and_arguments_are_replaced() -> None:
     read = answer_of(TWO)
-    texts = {event.path: "new" for event in read.events if isinstance(event, Text) and event.path != ("echo",)}
+    texts = {event.path: "new" for event in read.events if isinstance(event, Text)}
     arguments = {event.path: '{"b":2}' for event in read.events if isinstance(event, ToolCall)}
     out = ADAPTER.edit_answer(read, AnswerEdit(texts=texts, arguments=arguments))
-    assert short(ADAPTER.answer(out).events)[:3] == ["output:new", 'call:pay({"b":2})', 'call:read({"b":2})']
+    assert short(ADAPTER.answer(out).events) == [
+        "output:new", 'call:pay({"b":2})', 'call:read({"b":2})', "output:new",
+    ]  # fmt: skip
 
 
 def test_a_replaced_text_loses_its_tokens_and_replaced_tokens_go() -> None:

@@ -159,10 +159,18 @@ def test_replaced_arguments_are_replaced_wherever_they_are_said() -> None:
 
 
 def test_an_echo_goes_as_a_whole() -> None:
-    out = edited(wire(), FrameEdit(texts={("echo@1", 0): "[removed]"}))
-    assert b"be kind" not in out
-    final, _ = accumulated(out)
-    assert final.instructions is None
+    response = {
+        "id": "r",
+        "output": [],
+        "metadata": {"k": "secret"},
+        "instructions": "be kind",
+        "tools": [{"type": "x"}],
+    }
+    data = event("created", response=response) + event("completed", response=response)
+    changed = {("echo@1", 0): "[removed]", ("instructions", 0): "[restored]"}
+    out = documents(edited(data, FrameEdit(texts=changed)))
+    blank = {"id": "r", "output": [], "metadata": {}, "instructions": "[restored]", "tools": []}
+    assert [document["response"] for document in out] == [blank, blank]
 
 
 TOKENS = [{"token": "he", "logprob": -1, "bytes": [1], "top_logprobs": []}]

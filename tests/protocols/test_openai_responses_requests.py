@@ -105,7 +105,7 @@ def test_tools() -> None:
         {"type": "namespace", "name": "n", "description": "d", "tools": [{"type": "function", "name": "g"}]},
     ]  # fmt: skip
     assert asked(tools=tools) == [
-        "user:hi", "tool:f", "tool_description:title", "tool_description:o", "tool:c", "tool_description:d", "tool:n.g",
+        "user:hi", "tool:f", "parameter:title", "parameter:o", "tool:c", "tool_description:d", "tool:n.g",
     ]  # fmt: skip
     found = [event for event in read(request(tools=tools)).events if isinstance(event, ToolDefinition)]
     assert [event.path for event in found] == [("tools", 0), ("tools", 1), ("tools", 2, "tools", 0)]

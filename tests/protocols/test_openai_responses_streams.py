@@ -46,7 +46,7 @@ def test_the_scripted_servers_events_are_what_the_sdk_expects() -> None:
 
 def test_a_stream_is_read_once_however_often_it_says_a_thing() -> None:
     found = frames(wire())
-    assert texts(found) == {"output.0.content.0.text": "hello you", "echo@1": "be kind"}
+    assert texts(found) == {"output.0.content.0.text": "hello you", "instructions": "be kind"}
     assert calls(found) == {1: ("pay", '{"to": "bob", "sum": 5}'), 2: ("read", "{}")}
     said_again = [delta for frame in found for delta in frame.deltas if isinstance(delta, TextDelta) and delta.again]
     assert {delta.text for delta in said_again} == {"hello you", "be kind"}
@@ -64,7 +64,7 @@ def test_every_frame_of_a_call_belongs_to_it() -> None:
 
 def test_any_answer_is_well_if_the_echo_changes_on_the_way() -> None:
     other = event("completed", response={"id": "r", "output": [], "metadata": {"a": "b"}})
-    found = frames(event("created", response={"id": "r", "output": [], "instructions": "x"}) + other)
+    found = frames(event("created", response={"id": "r", "output": [], "user": "x"}) + other)
     assert texts(found) == {"echo@1": "x", "echo@2": "a\nb"}
 
 

@@ -22,13 +22,16 @@ def read_answer(data: bytes) -> Answer:
 
 
 def response_events(response: Document, path: Path) -> Iterator[Event]:
-    """The events of a response: of its items, of its error, and one text of all that it says once more."""
+    """The events of a response: of its items, error and instructions, and one text of all else that it echoes."""
     for index, item in enumerate(list_(response.get("output") or [], (*path, "output"))):
         yield from answer_item(item, (*path, "output", index))
     for key in ("error", "incomplete_details"):
         for at, text in values(response.get(key), (*path, key)):
             if text not in _REASONS:
                 yield Text(at, Channel.OUTPUT, text)
+    # What a client gave to be hidden is put back here too; all else that is said once more goes as a whole.
+    if isinstance(instructions := response.get("instructions"), str):
+        yield Text((*path, "instructions"), Channel.OUTPUT, instructions)
     if echoed := _echo(response):
         yield Text((*path, ECHOED), Channel.OUTPUT, echoed)
     for at, text in values(response.get("usage"), (*path, "usage")):
@@ -42,12 +45,17 @@ _REASONS = frozenset({"max_output_tokens", "max_messages", "content_filter", "st
 
 
 def _echo(response: Document) -> str:
-    """What an answer says once more of its request, as one text: a secret in it takes all of it out.
+    """What an answer says once more of its request, as one text: an edit takes all of it out.
 
     A client has written it itself, so words that are mere settings are left out.
     """
-    said = chain.from_iterable(texts(value, ()) for key, value in response.items() if key in ECHO)
+    said = chain.from_iterable(texts(value, ()) for key, value in response.items() if is_echoed(key, value))
     return "\n".join(text for _, text in said if text not in SETTINGS)
+
+
+def is_echoed(key: str, value: object) -> bool:
+    """Whether a field of an answer is a part of the echo."""
+    return key in ECHO and not (key == "instructions" and isinstance(value, str))
 
 
 def usage_of(response: Document) -> Usage:

@@ -106,7 +106,7 @@ def token_events(logprobs: object, path: Path, channel: Channel) -> Iterator[Eve
     if not logprobs:
         return
     chosen, other = "", ""
-    for at, text in values(logprobs, ()):
+    for at, text in values(list_(logprobs, (*path, "logprobs")), ()):
         if len(at) == 2 and at[1] == "token":
             chosen += text
         else:

@@ -9,8 +9,8 @@ from typing import Any
 from interlock.model.event import Path, Text, ToolCall
 from interlock.protocols import Answer, AnswerEdit, Document, Frame, FrameEdit, Request
 from interlock.protocols._json import decode, encode, replace
-from interlock.protocols.openai_responses.answer import ECHOED
-from interlock.protocols.openai_responses.fields import BLANK, CALLS, ECHO, TOKENS
+from interlock.protocols.openai_responses.answer import ECHOED, is_echoed
+from interlock.protocols.openai_responses.fields import BLANK, CALLS, TOKENS
 from interlock.protocols.openai_responses.pieces import RESPONSE, is_echo, name_of, pieces
 
 
@@ -80,7 +80,9 @@ def _put(document: Document, path: Path, text: str) -> None:
     """Replace a text, or a call's arguments. The tokens that repeat the text go; an echo goes as a whole."""
     holder = _at(document, path[:-1])
     if path in ((ECHOED,), ("response", ECHOED)):
-        holder |= {key: BLANK.get(key) for key in ECHO & holder.keys() if isinstance(holder[key], str | list | dict)}
+        for key, value in holder.items():
+            if is_echoed(key, value) and isinstance(value, str | list | dict):
+                holder[key] = BLANK.get(key)
         return
     if isinstance(holder, dict) and isinstance(holder.get("logprobs"), list):
         holder["logprobs"] = []

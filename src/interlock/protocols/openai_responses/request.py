@@ -84,7 +84,8 @@ def _tool(value: object, path: Path, namespace: str) -> Iterator[Event]:
     kind = tool.get("type")
     if kind == "namespace" and not namespace:
         name = text_(tool.get("name"), (*path, "name"))
-        yield Text((*path, "description"), Channel.TOOL_DESCRIPTION, text_(tool.get("description") or "", path))
+        if said := tool.get("description"):
+            yield Text((*path, "description"), Channel.TOOL_DESCRIPTION, text_(said, (*path, "description")))
         for index, inner in enumerate(list_(tool.get("tools"), (*path, "tools"))):
             yield from _tool(inner, (*path, "tools", index), name)
         yield from aside(tool, path, {"type", "name", "description", "tools"})
@@ -104,5 +105,5 @@ def _client_tool(tool: Document, path: Path, namespace: str) -> Iterator[Event]:
         object_(tool.get(shape) or {}, (*path, shape)),
     )
     for at, text in texts(tool.get("output_schema"), (*path, "output_schema")):
-        yield Text(at, Channel.TOOL_DESCRIPTION, text)
+        yield Text(at, Channel.PARAMETER, text)
     yield from aside(tool, path, {"type", "name", "description", "output_schema", shape})
