@@ -6,17 +6,20 @@ Model clients then use the gateway's address and an interlock key:
   OPENAI_API_KEY=<printed by: interlock identity add WORKLOAD>
 
 The provider's own key stays here, in the variable that
-[llm.upstreams.<name>] api_key_env names. Stops on SIGINT or SIGTERM, after
-the answers under way.
+[llm.upstreams.<name>] api_key_env names. A program whose endpoints are fixed
+is given HTTPS_PROXY, and the authority to trust, as printed. Stops on SIGINT
+or SIGTERM, after the answers under way.
 """
 
 import argparse
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 
 from interlock.cli import _options
 from interlock.config import Settings
+from interlock.gateway.settings import GatewaySettings
 
 SUMMARY = "start the gateway and the console"
 
@@ -36,6 +39,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _loose(gateway: GatewaySettings) -> Iterator[str]:
+    """What the settings let through the forward proxy that they need not."""
+    if gateway.tunnel == "allow":
+        yield "lets what is no AI service pass unread ([gateway] tunnel)"
+    if gateway.tunnel_hosts:
+        yield f"lets pass unread: {', '.join(gateway.tunnel_hosts)} ([gateway] tunnel_hosts)"
+    if gateway.unsafe_pass_credentials:
+        yield "passes on clients' own keys ([gateway] unsafe_pass_credentials)"
+
+
 async def _serve(settings: Settings) -> None:
     from interlock.up import serving
 
@@ -49,6 +62,11 @@ async def _serve(settings: Settings) -> None:
             print(f"model     {up.gateway}/{name}/v1  ->  {upstream.url}", flush=True)
             if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
                 print(f"          {upstream.api_key_env} is not set: requests go out with no credential", flush=True)
+        if settings.gateway.proxy:
+            print(f"proxy     {up.gateway.replace('//', '//interlock:KEY@')}  for HTTPS_PROXY", flush=True)
+            print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)
+            for line in _loose(settings.gateway):
+                print(f"warning   the proxy {line}", flush=True)
         print(f"data      {settings.data}", flush=True)
         for name, host in (("gateway", settings.gateway.host), ("console", settings.console.host)):
             if not host.startswith(("127.", "localhost", "::1")):

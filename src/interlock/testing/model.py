@@ -7,6 +7,7 @@ library's `http.server`, so that no bug of interlock's own HTTP can hide on both
 """
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class ModelServer:
     script: Script
     asked: list[Document] = field(default_factory=list)
     speech: Speech | None = None
+    tls: ssl.SSLContext | None = None
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> "ModelServer":
@@ -63,6 +65,8 @@ class ModelServer:
 
         self._server = _Server(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self.tls:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -73,9 +77,10 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        """Its base address, with `/v1`."""
+        """Its base address, with `/v1`; over TLS by the name `localhost`."""
         assert self._server
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        host = "https://localhost" if self.tls else "http://127.0.0.1"
+        return f"{host}:{self._server.server_address[1]}/v1"
 
 
 class _Server(ThreadingHTTPServer):
