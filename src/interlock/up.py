@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from interlock.app import current_coverage, now_us, open_log, open_store, refresh, rules
+from interlock.app import current_coverage, forward_proxy, now_us, open_log, open_store, refresh, rules
 from interlock.config import Settings
 from interlock.console.access import Access
 from interlock.console.app import build
@@ -64,7 +64,8 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
         with open_log(settings, now_us) as log:
             numbers, run = itertools.count(1), secrets.token_hex(4)
             ids = (f"{run}-{number}" for number in numbers)
-            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__)
+            proxy = forward_proxy(settings)
+            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy)
             port = await gateway.start()
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring))]
             try:
@@ -81,6 +82,8 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 )
                 async with serve(build(sources, access, settings.console), settings.console) as listening:
                     link = access.mint_link(listening.url)
+                    if proxy:
+                        proxy.own_ports |= {port, listening.port}
                     _settle()
                     yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link)
             finally:

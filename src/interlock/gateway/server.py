@@ -25,8 +25,8 @@ from interlock.store.log import AuditLog
 # Headers of a request that a model's server needs; nothing else of them is passed on. Not the content type: the
 # body was read as JSON in UTF-8, so that is what it is sent as.
 FORWARDED = (b"accept", b"user-agent", b"traceparent", b"tracestate")
-# Where the SDKs put their key.
-CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
+# Where the SDKs put their key; AWS's, which sign, as the token of a session.
+CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"x-amz-security-token")
 # What the log calls a request that could not be served as such; any other is `malformed_request`.
 CODES = {
     408: "request_timeout",
@@ -145,12 +145,12 @@ class Gateway:
             self.refuse(client, 500, "internal_error", FAULT, _where(error), close=True)
 
     def _serve(self, client: ClientConnection, request: HttpRequest) -> None:
-        if client.origin or not request.target.startswith("/"):
-            if self.proxy is None:
-                what = "this is no forward proxy: CONNECT and addresses with a host are not covered"
-                self.refuse(client, 501, "not_implemented", what, what, close=True)
-            else:
-                self.proxy.serve(self, client, request)
+        if self.proxy and (client.origin or not request.target.startswith("/")):
+            self.proxy.serve(self, client, request)
+            return
+        if request.method == "CONNECT":
+            what = "CONNECT is not covered here: this is no forward proxy"
+            self.refuse(client, 501, "not_implemented", what, what, close=True)
             return
         path, question, query = request.target.partition("?")
         if path == "/healthz":
