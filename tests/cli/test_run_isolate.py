@@ -91,6 +91,7 @@ def isolated(folder: Path, gateway: Up, path: str, *command: str, **more: str) -
 def test_the_official_sdk_streams_through_the_gateway(folder: Path, gateway: Up, path: str) -> None:
     done = isolated(folder, gateway, path, PYTHON, "-c", AGENT)
     assert (done.returncode, done.stdout.rstrip()) == (7, "hello there you"), done.stderr
+    assert "Traceback" not in done.stderr
     assert keys(folder)[0].revoked_us
 
 

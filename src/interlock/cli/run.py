@@ -117,8 +117,9 @@ def _note(text: str) -> None:
 
 def _workload(command: list[str]) -> str:
     """This folder's name, else the program's, as far as a workload may be called so."""
-    names = (Path.cwd().name, Path(command[0]).name if command else "")
-    return next((re.sub(r"[^A-Za-z0-9._@/+-]+", "-", name).lstrip("-@/+") for name in names if name), "") or "program"
+    names = (Path.cwd().name, *(Path(word).name for word in command[:1]), "program")
+    possible = (re.sub(r"[^A-Za-z0-9._@+-]+", "-", name).strip("-@+")[:128] for name in names)
+    return next(name for name in possible if name)
 
 
 def _seconds(ttl: str) -> int:

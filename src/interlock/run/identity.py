@@ -37,8 +37,7 @@ def url(host: str, port: int) -> str:
 def made(settings: Settings, workload: str, lifetime_us: int) -> tuple[Key, str]:
     """A new key for a workload, kept in the store, and its text. Raises: UsageError, StoreError."""
     key, text = mint(workload, now_us(), lifetime_us, secrets.token_bytes)
-    with contextlib.closing(open_store(settings)) as store:
-        store.add_key(key)
+    _keep(settings, key)
     return key, text
 
 
@@ -51,8 +50,9 @@ def lent(settings: Settings, workload: str, lifetime_us: int) -> Iterator[str]:
     """
     where = gateway(settings)
     _answer(where, "")
-    key, text = made(settings, workload, lifetime_us)
+    key, text = mint(workload, now_us(), lifetime_us, secrets.token_bytes)
     try:
+        _keep(settings, key)
         deadline = time.monotonic() + IN_FORCE_S
         while _answer(where, text) == http.client.UNAUTHORIZED:
             if time.monotonic() > deadline:
@@ -63,6 +63,11 @@ def lent(settings: Settings, workload: str, lifetime_us: int) -> Iterator[str]:
     finally:
         with contextlib.closing(open_store(settings)) as store:
             store.revoke_key(key.id, now_us())
+
+
+def _keep(settings: Settings, key: Key) -> None:
+    with contextlib.closing(open_store(settings)) as store:
+        store.add_key(key)
 
 
 def _answer(where: tuple[str, int], key: str) -> int:

@@ -1,6 +1,6 @@
 """The last step into an isolated program: cut every way out but one, then become the program.
 
-It runs as a script of its own (`python -IS inside.py FD`), started by `isolate.py` and with the program's own
+It runs as a script of its own (`python -IS inside.py FD CMD...`), started by `isolate.py` and with the program's own
 environment, so it needs nothing but the standard library. What it is to do comes as one JSON message over the
 unix socket FD; what it answers is the listener of the program's one way out, made inside the new network. After
 that the socket is closed and the program takes its place: same process, same terminal, same exit code.
@@ -11,6 +11,7 @@ that the socket is closed and the program takes its place: same process, same te
     4. system calls that pass a network namespace by are refused, and nothing can be gained any more
 """
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -55,11 +56,14 @@ _libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 _libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_void_p)
 
 
-def main(fd: int) -> None:
-    """Do what the message on `fd` says; returns only if the program could not be started."""
+def main(fd: int, command: list[str]) -> None:
+    """Do what the message on `fd` says and become `command`; returns only if that could not be."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     outside = socket.socket(fileno=fd)
-    order: dict[str, Any] = json.loads(outside.recv(MESSAGE_BYTES))
+    message = outside.recv(MESSAGE_BYTES)
+    if not message:
+        return  # who started this has gone
+    order: dict[str, Any] = json.loads(message)
     try:
         if order["enter"]:
             enter(order["folders"], order["sockets"])
@@ -75,9 +79,9 @@ def main(fd: int) -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these two; a program does not expect that
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvp(order["command"][0], order["command"])  # noqa: S606 - to run what the user names is what this is for
+        os.execvp(command[0], command)  # noqa: S606 - to run what the user names is what this is for
     except OSError as error:
-        sys.stderr.write(f"interlock: cannot start {order['command'][0]}: {error.strerror}\n")
+        sys.stderr.write(f"interlock: cannot start {command[0]}: {error.strerror}\n")
 
 
 def enter(folders: list[str], sockets: list[str]) -> None:
@@ -89,7 +93,8 @@ def enter(folders: list[str], sockets: list[str]) -> None:
             file.write(text)
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
     for path in sockets:
-        _mount("/dev/null", path, "", _MS_BIND)
+        with contextlib.suppress(FileNotFoundError):  # gone in the meantime
+            _mount("/dev/null", path, "", _MS_BIND)
     for path in folders:
         _mount("tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV)
     os.chdir(folder)  # not what lies under the cover, if one was put on it
@@ -160,5 +165,5 @@ def _call(name: str, *arguments: Any, what: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])
     sys.exit(126)

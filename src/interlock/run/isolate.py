@@ -72,20 +72,28 @@ def isolated(
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:
-            step = [sys.executable, "-IS", inside.__file__, str(theirs.fileno())]
+            step = [sys.executable, "-IS", inside.__file__, str(theirs.fileno()), *command]
             prefix = _bubblewrap(bwrap, folders, sockets) if bwrap else []
             given = {name: value for name, value in env.items() if name not in UNSET}
             process = subprocess.Popen([*prefix, *step], env=given, pass_fds=[theirs.fileno()])  # noqa: S603 - as asked
-        listener, pid = _handshake(ours, process, {
-            "enter": not bwrap,
-            "folders": folders,
-            "sockets": sockets,
-            "port": address(gateway[1])[1],
-            "ignored": [n for n in inside.SIGNALS if signal.getsignal(n) is signal.SIG_IGN],
-            "command": list(command),
-        })  # fmt: skip
-    with listener, _Relay(listener, gateway):
-        yield Running(process, pid)
+        try:
+            listener, pid = _handshake(ours, {
+                "enter": not bwrap,
+                "folders": folders,
+                "sockets": sockets,
+                "port": address(gateway[1])[1],
+                "ignored": [n for n in inside.SIGNALS if signal.getsignal(n) is signal.SIG_IGN],
+            })  # fmt: skip
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    running = Running(process, pid)
+    try:
+        with listener, _Relay(listener, gateway):
+            yield running
+    finally:
+        running.send(signal.SIGTERM)
 
 
 def unix_sockets(covered: Sequence[str]) -> list[str]:
@@ -115,23 +123,16 @@ def _bubblewrap(bwrap: str, folders: Sequence[str], sockets: Sequence[str]) -> l
     return [*trap, bwrap, "--dev-bind", "/", "/", *covers, "--unshare-user", "--unshare-net", "--cap-drop", "ALL", "--"]
 
 
-def _handshake(
-    ours: socket.socket, process: subprocess.Popen[bytes], order: Mapping[str, object]
-) -> tuple[socket.socket, int]:
+def _handshake(ours: socket.socket, order: Mapping[str, object]) -> tuple[socket.socket, int]:
     """Say what is to be done inside; the listener that was made there, and the program's process."""
     answer, fds = b"", list[int]()
-    with contextlib.suppress(ConnectionError, BrokenPipeError):  # it ended at once; what it said is on stderr
+    with contextlib.suppress(ConnectionError):  # it ended at once; what it said is on stderr
         ours.send(json.dumps(order).encode())
         answer, fds, *_ = socket.recv_fds(ours, inside.MESSAGE_BYTES, 1)
     said = json.loads(answer or b"{}")
     if not fds:
-        process.kill()
-        process.wait()
-        raise ConfigError(
-            f"this system does not allow it: {said.get('error', 'namespaces cannot be made')}",
-            where="--isolate",
-            hint=why(),
-        )
+        what = f"this system does not allow it: {said.get('error', 'namespaces cannot be made')}"
+        raise ConfigError(what, where="--isolate", hint=why())
     return socket.socket(fileno=fds[0]), said["pid"]
 
 

@@ -21,12 +21,22 @@ class Running:
     process: subprocess.Popen[bytes]
     pid: int
 
+    def send(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
 
 @contextlib.contextmanager
 def started(command: Sequence[str], env: Mapping[str, str]) -> Iterator[Running]:
-    """`command` running with this environment."""
+    """`command` running with this environment; told to stop if the block is left before it has ended."""
     process = subprocess.Popen(command, env=env)  # noqa: S603 - to run what the user names is what this is for
-    yield Running(process, process.pid)
+    running = Running(process, process.pid)
+    try:
+        yield running
+    finally:
+        running.send(signal.SIGTERM)
 
 
 class Signals:
@@ -67,9 +77,8 @@ class Signals:
         if self._running is None:
             self._over = True
             raise SystemExit(128 + number)
-        if self._running.process.poll() is None and not (number in FROM_TERMINAL and _in_front()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._running.pid, number)
+        if not (number in FROM_TERMINAL and _in_front()):
+            self._running.send(number)
 
 
 def _in_front() -> bool:
