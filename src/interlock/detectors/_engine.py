@@ -12,6 +12,8 @@ from interlock.model.meta import Maturity
 # Shorter ones are no credentials; to take them out would mangle texts.
 SHORTEST_SECRET = 8
 CERTAIN = 1_000
+# Under whose name the secrets that may never go out are reported.
+OWN = "credential-leak"
 
 
 class Engine:
@@ -41,12 +43,19 @@ class Engine:
         self._owners = tuple(detector for detector in chosen for _ in detector.marks)
         self._marks = _compile(chosen)
 
-    def scan(self, text: str, channel: Channel) -> tuple[Signal, ...]:
-        """Every signal of every detector that reads `channel`, by place in the text."""
+    def readers(self, channel: Channel) -> frozenset[str]:
+        """The detectors that read `channel`, by id."""
+        return frozenset(detector.meta.id for detector in self._readers[channel])
+
+    def scan(self, text: str, channel: Channel, only: frozenset[str] | None = None) -> tuple[Signal, ...]:
+        """Every signal of every detector that reads `channel`, or of `only` some of them, by place in the text."""
         readers = self._readers[channel]
+        if only is not None:
+            readers = tuple(detector for detector in readers if detector.meta.id in only)
         if not readers or not text:
             return ()
-        own = self._own(text) if channel is Channel.OUTPUT and self._secrets else []
+        wanted = only is None or OWN in only
+        own = self._own(text) if channel is Channel.OUTPUT and self._secrets and wanted else []
         numbers = self._marks.Match(text)
         if not numbers and not own:
             return ()
@@ -60,18 +69,20 @@ class Engine:
         for secret in self._secrets:
             at = text.find(secret)
             while at >= 0:
-                found.append(Signal("credential-leak", "own-credential", CERTAIN, Span(at, at + len(secret))))
+                found.append(Signal(OWN, "own-credential", CERTAIN, Span(at, at + len(secret))))
                 at = text.find(secret, at + len(secret))
         return found
 
-    def pending(self, text: str, channel: Channel) -> int:
-        """The smallest index from which on `text`, which may go on, is not decided yet.
+    def pending(self, text: str, channel: Channel, only: frozenset[str] | None = None) -> int:
+        """The smallest index from which on `text`, which may go on, is not decided yet by all, or by `only` some.
 
         Whoever holds back more than that for a reason of his own asks again, with the text up to there: a detector
         that looks back must find what it looks for in what is left.
         """
         at = len(text)
         for detector in self._readers[channel]:
+            if only is not None and detector.meta.id not in only:
+                continue
             at = min(at, detector.pending(text[:at] if detector.looks_back else text))
         return at
 

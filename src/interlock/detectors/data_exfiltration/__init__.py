@@ -180,7 +180,7 @@ def _pending(text: str) -> int:
     end = len(text)
     floor = max(0, end - REACH)
     near = max(0, end - LONGEST_BEGUN)
-    at = max(near, text.rfind(" ") + 1, text.rfind("\n") + 1)
+    at = max(near, text.rfind(" ", near) + 1, text.rfind("\n", near) + 1)
     if text[-1:].isspace() or text[-1:] == "=":
         begun = _BEGUN.search(text, near)
         at = begun.start() if begun else at

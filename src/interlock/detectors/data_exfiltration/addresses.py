@@ -9,6 +9,7 @@ import binascii
 import html
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 # Encoded text of this many bytes is data. Shorter words look like base64 by chance: a click needs more than a fetch.
@@ -31,7 +32,7 @@ _PERCENT = re.compile(b"%([0-9A-Fa-f]{2})")
 _NEEDLESS = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _SIZE = re.compile(r"\d{1,4}(?:px|w|x)?|\d\.\d|auto")
 _SMALL_VERSION = re.compile(r"v?\d{1,3}(?:\.\d{1,3}){0,2}")
-_PLAIN = re.compile(r"[A-Za-z0-9 ._+-]{0,40}")
+_PLAIN = re.compile(r"[A-Za-z0-9 .,:@|_+-]{0,64}")
 _WAYS = frozenset(
     "png jpg jpeg webp gif avif svg auto compress crop fill fit cover contain max min scale clip pad inside outside "
     "center top bottom left right faces entropy true false main master develop flat flat-square plastic for-the-badge "
@@ -43,15 +44,21 @@ _DRAWING: dict[str, Callable[[str], object]] = {
     **dict.fromkeys("format fm ext fit crop auto mode style raw branch theme".split(), _WAYS.__contains__),
     **dict.fromkeys("v ver version".split(), _SMALL_VERSION.fullmatch),
 }
-# They draw what the address says and tell nobody else: whoever planted an address cannot read their logs.
+# Fonts, badges, players and placeholders that pages are built with. Whoever planted an address cannot read their logs.
 # What they fetch in turn is told, so an address within the address is data.
-_TELLS_NOBODY = frozenset({"img.shields.io", "badgen.net", "badge.fury.io", "codecov.io", "github.com"})
+_TELLS_NOBODY = frozenset(
+    "img.shields.io badgen.net badge.fury.io codecov.io github.com fonts.googleapis.com maps.googleapis.com "
+    "www.googletagmanager.com www.youtube.com www.youtube-nocookie.com player.vimeo.com images.unsplash.com "
+    "via.placeholder.com placehold.co picsum.photos ui-avatars.com".split()
+)
 # Long and random by nature, in links that are handed out: campaigns, clicks, and signed addresses of storage.
 _HANDED_OUT = re.compile(
     r"(?i)utm_\w+|gclid|fbclid|msclkid|dclid|mc_[ce]id|igshid|_gl|_hs\w+|x-(?:amz|goog)-[\w-]+"
     r"|signature|key-pair-id|policy|sig"
 )
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_DIGEST = re.compile(r"[0-9A-Fa-f-]+")
+_RUN = re.compile(r"[A-Za-z0-9_-]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _BASE32 = re.compile(r"[A-Za-z2-7]+={0,6}")
 _CODES = re.compile(r"\d{2,3}(?:[-_.,+ ]\d{2,3}){5,}")
@@ -158,9 +165,13 @@ def _readable(data: bytes) -> bool:
 
 
 def _random(text: str, longest: int) -> bool:
-    """Whether a piece is longer than ids and digests are, and in no words."""
-    mixed = any(c.isupper() for c in text) and any(c.islower() for c in text) and any(c.isdigit() for c in text)
-    return (mixed and len(text) > longest) or (len(text) > LONG_DIGEST and _HEX.fullmatch(text) is not None)
+    """Whether a piece of `text` is longer than ids and digests are, and no words: its kinds of characters alternate."""
+    for run in _RUN.findall(text):
+        kinds = [c.isupper() + 2 * c.isdigit() for c in run if c not in "-_"]
+        changes = sum(one != next_ for one, next_ in pairwise(kinds))
+        if len(run) > longest and changes * 5 >= len(kinds) * 2:
+            return not _DIGEST.fullmatch(run) or len(run) > LONG_DIGEST
+    return False
 
 
 def _fetch_tells(parts: _Parts) -> bool:
@@ -182,4 +193,4 @@ def _click_tells(parts: _Parts) -> bool:
     if sum(len(_decoded(value)) for value in said) > MOST_CLICKED:
         return True
     names = [_decoded(segment) for segment in parts.path.split("/")]
-    return any(_random(value, LONG_ID) for value in said) or any(len(name) > MOST_CLICKED for name in names)
+    return any(_random(_decoded(value), LONG_ID) for value in said) or any(len(name) > MOST_CLICKED for name in names)

@@ -154,9 +154,8 @@ _AFTER = re.compile(_RIGHT, re.ASCII)
 
 # What may still become a number with groups in it stands at the end: digits and what may be between them.
 _BETWEEN = f"0123456789()+./-{_SPACE}\u2011"
-_BEGINS = re.compile(r"[0-9(+]")
-_DIGIT = re.compile("[0-9]")
-_TWO_LETTERS = re.compile(rf"(?<![0-9A-Za-z])[A-Za-z]{{2}}[{_SPACE}]?\Z")
+_NUMBER = re.compile(r"[0-9(+]")
+_TWO_LETTERS = re.compile(rf"(?<![0-9A-Za-z])[A-Za-z]{{2}}[{_SPACE}]\Z")
 _LETTERED = re.compile(
     rf"(?<![0-9A-Za-z])[A-Za-z]{{2}}[{_SPACE}]?(?:\d(?:[{_SPACE}]?[0-9A-Za-z]){{0,33}})?[{_SPACE}.\-/]?\Z"
 )
@@ -224,15 +223,17 @@ def _pending(text: str) -> int:
     Later numbers look for their word behind here as well: the nearest one is never further back.
     """
     end = len(text)
-    floor = max(0, end - LONGEST)
+    floor = end - LONGEST if end > LONGEST else 0
     at = max(floor, text.rfind(" ", floor) + 1, text.rfind("\n", floor) + 1)
-    if begins := _BEGINS.search(text, floor + len(text[floor:].rstrip(_BETWEEN))):
-        at = min(at, begins.start())
-    open_form = _LETTERED if _DIGIT.search(text, max(0, end - LONGEST_GROUPED)) else _TWO_LETTERS
-    if lettered := open_form.search(text, max(0, end - LONGEST_GROUPED)):
-        at = min(at, lettered.start())
-    near = max(0, at - NEAR)
-    if _SAYS.keys().isdisjoint(map(str.lower, _WORD.findall(text, near, at))):
+    if _NUMBER.search(text, floor):
+        if begins := _NUMBER.search(text, floor + len(text[floor:].rstrip(_BETWEEN))):
+            at = min(at, begins.start())
+        if lettered := _LETTERED.search(text, max(0, end - LONGEST_GROUPED)):
+            at = min(at, lettered.start())
+    elif text[-1:] in _SPACE and (letters := _TWO_LETTERS.search(text, max(0, end - 4))):
+        at = letters.start()
+    near = at - NEAR if at > NEAR else 0
+    if near == at or _SAYS.keys().isdisjoint(map(str.lower, _WORD.findall(text, near, at))):
         return at
     return max(word.start() for word in _WORD.finditer(text, near, at) if word.group().lower() in _SAYS)
 
