@@ -7,6 +7,8 @@ from interlock.model.errors import ProtocolError
 # An event of a model's stream is a few hundred bytes; one tool call at once may be long.
 MAX_EVENT_BYTES = 4_194_304
 _ENDING = re.compile(rb"\n\r?\n")
+# The usual event of a protocol that names its events.
+_NAMED = re.compile(rb"event: ([a-z_.]{1,64})\ndata: ([^\r\n]*)\n\n")
 # A line of any other name would be read by some clients and not by others; the empty name is a comment.
 _FIELDS = frozenset({b"", b"event", b"id", b"retry"})
 # What str.splitlines takes for the end of a line, beside CR and LF: a reader that cuts text so sees other lines.
@@ -57,6 +59,8 @@ class Events:
     def _parse(raw: bytes) -> tuple[bytes, bytes | None, dict[str, str]]:
         if raw.startswith(b"data: ") and raw.count(b"\n") == len(b"\n\n") and b"\r" not in raw:
             return raw, raw[len(b"data: ") : -len(b"\n\n")], {}
+        if named := _NAMED.fullmatch(raw):
+            return raw, named[2], {"event": named[1].decode()}
         data: list[bytes] = []
         fields: dict[str, str] = {}
         if raw.startswith(BYTE_ORDER_MARK):

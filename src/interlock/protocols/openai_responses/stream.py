@@ -69,11 +69,8 @@ class Reader:
             raise ProtocolError("the stream ended before its response was complete", status=502)
 
     def _frame(self, raw: bytes, data: bytes | None, fields: Mapping[str, str]) -> Frame:
-        aside = tuple(Opaque((name or "comment",), text) for name, text in fields.items() if text)
-        if data is None:
-            return Frame(raw, deltas=aside)
-        if data == b"[DONE]" and self._done:
-            return Frame(raw, deltas=aside, done=True)
+        if data is None or (data == b"[DONE]" and self._done):
+            return Frame(raw, deltas=_aside(fields, known=None), done=data is not None)
         if self._done:
             raise ProtocolError("the stream goes on after its end", status=502)
         document = decode(data)
@@ -83,7 +80,7 @@ class Reader:
             return _error_frame(raw, document, fields)
         if not isinstance(kind, str) or fields.get("event", kind) != kind:
             raise ProtocolError("an event does not say what it is, or says two things", where="type", status=502)
-        aside = tuple(event for event in aside if event.path != ("event",))
+        aside = _aside(fields, "event") if len(fields) > 1 or "event" not in fields else ()
         if (text := self._plain(document)) is not None:
             return Frame(raw, {"event": document}, (*aside, text))
         self._check(document, kind)
@@ -196,6 +193,11 @@ class Reader:
         if text != said:
             self._echo = (text, number + 1)
         return TextDelta((f"echo@{self._echo[1]}", 0), text, again=True)
+
+
+def _aside(fields: Mapping[str, str], known: str | None) -> tuple[Opaque, ...]:
+    """What the lines of an event say beside its data."""
+    return tuple(Opaque((name or "comment",), text) for name, text in fields.items() if text and name != known)
 
 
 def _require(fits: bool, kind: str) -> None:
