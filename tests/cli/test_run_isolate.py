@@ -152,6 +152,21 @@ print(sum(b'"ok"' in asked(connection) for connection in many))
     assert isolated(folder, gateway, path, PYTHON, "-c", ask).stdout == "49\n"
 
 
+def test_what_a_program_leaves_behind_loses_its_way_out(folder: Path, gateway: Up, path: str) -> None:
+    # The child keeps an answer open that never ends, and so sees when the way is closed.
+    leave = f"""
+import os, socket
+connection = socket.create_connection(("127.0.0.1", {gateway.port}))
+connection.sendall(b"GET /healthz HTTP/1.1\\r\\nHost: g\\r\\n\\r\\n")
+connection.recv(4096)
+if os.fork() == 0:
+    print(connection.recv(4096), flush=True)
+"""
+    done = isolated(folder, gateway, path, PYTHON, "-c", leave)
+    assert (done.returncode, done.stdout) == (0, "b''\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_signal_reaches_the_program(folder: Path, gateway: Up, path: str) -> None:
     program = "import signal, sys; print('ready', flush=True); sys.exit(signal.sigwait([signal.SIGTERM]))"
     block = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "

@@ -171,7 +171,8 @@ class _Relay:
         server.close()
 
     async def _lead(self, inner: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError), contextlib.closing(back):
+        # Cancelled is what a connection is that outlives the program; asyncio before 3.12 would print that.
+        with contextlib.suppress(OSError, asyncio.CancelledError), contextlib.closing(back):
             outer, forth = await asyncio.open_connection(*self._gateway)
             with contextlib.closing(forth):
                 await asyncio.gather(_pump(inner, forth), _pump(outer, back))
