@@ -264,7 +264,7 @@ def test_a_server_that_dies_in_the_middle_of_a_whole_answer() -> None:
 
 
 def test_a_server_that_dies_in_the_middle_of_a_stream() -> None:
-    played = play(HELLO, STREAMED, chunk({"content": "one "}), UpstreamError("went away"))
+    played = play(HELLO, STREAMED, chunk({"content": "ok? "}), UpstreamError("went away"))
     assert played.short == [
         "note request allowed", "forward", "begin", "read", "emit", "read", "note answer failed", "emit",
     ]  # fmt: skip

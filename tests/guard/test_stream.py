@@ -91,7 +91,7 @@ def test_a_long_run_without_a_space_is_not_held_for_ever() -> None:
 
 
 def test_text_leaves_as_soon_as_it_is_decided_and_unchanged_frames_keep_their_bytes() -> None:
-    first, second = chunk({"content": "one "}), chunk({"content": "two "})
+    first, second = chunk({"content": "ok? "}), chunk({"content": "is it? "})
     played = stream(first, second, chunk({}, "stop"))
     assert [c.data for c in played.commands if isinstance(c, Emit)][:2] == [first, second]
     assert played.sent == first + second + chunk({}, "stop") + DONE

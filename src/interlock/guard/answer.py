@@ -1,6 +1,7 @@
 """What becomes of an answer: which pieces of text are replaced, which tool calls are taken out, and why."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from interlock.guard.inspect import Inspected, logged, noted, place_name
 from interlock.guard.pseudonyms import Pseudonyms
@@ -63,14 +64,27 @@ class AnswerJudge:
         """Whether there may be placeholders in the answer that are to be put back."""
         return self._pseudonyms is not None
 
-    def scan(self, text: str) -> tuple[Signal, ...]:
-        """What the detectors find in a text that is to go out."""
-        return self._rules.engine.scan(text, Channel.OUTPUT)
+    @cached_property
+    def enforced(self) -> frozenset[str]:
+        """The detectors whose signals are taken out of this workload's answers. The others only speak to the log."""
+        readers = self._rules.engine.readers(Channel.OUTPUT)
+        return frozenset() if self.mode is Mode.OBSERVE else frozenset(filter(self._withholds, readers))
+
+    def scan(self, text: str, only: frozenset[str] | None = None) -> tuple[Signal, ...]:
+        """What the detectors, or `only` some of them, find in a text that is to go out."""
+        return self._rules.engine.scan(text, Channel.OUTPUT, only)
+
+    def scan_recorded(self, text: str) -> tuple[Signal, ...]:
+        """What the detectors find in a whole text whose signals only speak to the log."""
+        return self.scan(text, self._rules.engine.readers(Channel.OUTPUT) - self.enforced)
 
     def pending(self, text: str) -> int:
-        """The smallest index from which on `text`, which may go on, is not decided yet."""
-        until = self._rules.engine.pending(text, Channel.OUTPUT)
-        return min(until, self._pseudonyms.pending(text)) if self._pseudonyms else until
+        """The smallest index from which on `text`, which may go on, is not decided: something may be replaced there."""
+        engine, enforced = self._rules.engine, self.enforced
+        until = engine.pending(text, Channel.OUTPUT, enforced)
+        if self._pseudonyms and (own := self._pseudonyms.pending(text)) < until:
+            until = engine.pending(text[:own], Channel.OUTPUT, enforced)
+        return until
 
     def edits(self, text: str, found: tuple[Signal, ...], *, quoted: bool) -> list[tuple[Span, str]]:
         """All that is to be replaced in a text in which `found` was found, in order. `quoted`: the text is JSON.
@@ -106,7 +120,7 @@ class AnswerJudge:
                 judged.understood,
             )
         )
-        if isinstance(decision, Allow) and any(self._withheld(signal) for signal in found):
+        if isinstance(decision, Allow) and any(self._withholds(signal.detector) for signal in found):
             decision = Deny(LEAK)
         allowed = isinstance(decision, Allow)
         step = Step(
@@ -129,7 +143,7 @@ class AnswerJudge:
 
     def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
         """The signals whose pieces of text may not go out as they are; none where answers are only observed."""
-        return () if self.mode is Mode.OBSERVE else tuple(signal for signal in found if self._withheld(signal))
+        return () if self.mode is Mode.OBSERVE else tuple(s for s in found if self._withholds(s.detector))
 
     def refusal(self, event: Opaque | Media) -> str:
         """Why something that is not understood, or not looked into, may not pass; empty if it may."""
@@ -147,7 +161,7 @@ class AnswerJudge:
         """The log's entry for a text that goes out."""
         blocked = bool(found and self.withheld(found))
         reason = "A piece was replaced." if blocked else ""
-        if self.mode is Mode.OBSERVE and any(self._withheld(signal) for signal in found):
+        if self.mode is Mode.OBSERVE and any(self._withholds(signal.detector) for signal in found):
             reason = OBSERVED
         return Step(
             kind=Channel.OUTPUT.value,
@@ -158,8 +172,8 @@ class AnswerJudge:
             signals=noted(found),
         )
 
-    def _withheld(self, signal: Signal) -> bool:
-        decision = self._rules.policies.decide(ReleaseText(self._workload, signal.detector))
+    def _withholds(self, detector: str) -> bool:
+        decision = self._rules.policies.decide(ReleaseText(self._workload, detector))
         return not isinstance(decision, Allow)
 
     def _scan_arguments(self, event: ToolCall, arguments: object) -> tuple[Signal, ...]:

@@ -129,7 +129,9 @@ class StreamGuard:
         return Ending(data, tuple(steps), any(verdict.risky for verdict in verdicts.values()))
 
     def _step(self, growing: _Growing) -> Step:
-        return self._judge.text_step(growing.size, self._rules.digest("".join(growing.pieces)), tuple(growing.found))
+        text = "".join(growing.pieces)
+        found = (*growing.found, *self._judge.scan_recorded(text))
+        return self._judge.text_step(growing.size, self._rules.digest(text), found)
 
     def _refuse_finished(self, choice: int) -> None:
         if choice in self._finished:
@@ -186,7 +188,9 @@ class StreamGuard:
         if until <= growing.context:
             return
         base = growing.size - len(window)
-        found = tuple(s for s in self._judge.scan(window) if growing.context <= s.span.start < until)
+        found = tuple(
+            s for s in self._judge.scan(window, self._judge.enforced) if growing.context <= s.span.start < until
+        )
         growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
         for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
             if growing.context <= span.start < until:
