@@ -1,107 +1,16 @@
 """The forward proxy where it reads: the client's TLS ends here, and what is inside is a request like any other."""
 
 import asyncio
-import base64
-import contextlib
-import datetime
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from interlock.gateway.proxy import MAX_DIRECT
-from interlock.gateway.settings import Upstream
-from interlock.gateway.upstream import Pool
-from interlock.identity.authority import Authority, open_authority
-from interlock.model.record import Record, RecordKind, Verdict
-from interlock.testing.raw import Move, Play, RawServer
-from tests.gateway.wire import (
-    BODY,
-    PROVIDER_KEY,
-    STREAMED,
-    Answer,
-    Client,
-    Wire,
-    key,
-    run,
-    streamed,
-    until,
-    whole,
-    wire,
-)
-
-GROQ = "/openai/v1/chat/completions"
-PATH = "/v1/chat/completions"
-OWN = "Authorization: Bearer sk-own"
-SERVES: Play = [Move.READ, whole("one"), Move.READ, whole("two"), Move.HOLD]
-
-
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-@dataclass
-class Proxied:
-    """A gateway that is a forward proxy, in front of a server with TLS at `localhost`."""
-
-    gate: Wire
-    server: RawServer
-    trust: ssl.SSLContext
-    made: Authority
-
-    @property
-    def place(self) -> str:
-        return f"localhost:{self.server.port}"
-
-    def asks(self, place: str, proof: str | None = None) -> bytes:
-        proof = basic("interlock", self.gate.key) if proof is None else proof
-        shown = f"Proxy-Authorization: {proof}\r\n" if proof else ""
-        return f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{shown}\r\n".encode()
-
-    @contextlib.asynccontextmanager
-    async def connected(self, place: str = "", name: str | None = None) -> AsyncIterator[Client]:
-        """A client inside an intercepted connection."""
-        place = place or self.place
-        async with self.gate.client() as client:
-            client.send(self.asks(place))
-            assert (await client.head()).startswith(b"HTTP/1.1 200 ")
-            await client.writer.start_tls(self.trust, server_hostname=name or place.partition(":")[0])
-            yield client
-
-    def connects(self) -> list[Record]:
-        return self.gate.records(RecordKind.CONNECT)
-
-
-@contextlib.asynccontextmanager
-async def proxied(folder: Path, plays: list[Play], **options: Any) -> AsyncIterator[Proxied]:
-    theirs = open_authority(folder / "theirs", ["localhost"], lambda: datetime.datetime.now(datetime.UTC))
-    async with (
-        RawServer(plays, tls=theirs.context("localhost")) as server,
-        wire(
-            f"https://localhost:{server.port}/v1",
-            ca_file=str(theirs.certificate_pem),
-            proxy_keys=folder / "ours",
-            **options,
-        ) as gate,
-    ):
-        trust = ssl.create_default_context(cafile=str(folder / "ours/ca.pem"))
-        yield Proxied(gate, server, trust, theirs)
-
-
-def post(body: bytes = BODY, *headers: str, host: str = "localhost", path: str = PATH) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", f"Host: {host}", *headers, f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def direct(world: Proxied, host: str) -> None:
-    """Let the test's server be a model's host for which no upstream is configured."""
-    upstream = Upstream(f"https://localhost:{world.server.port}", "", str(world.made.certificate_pem))
-    gateway = world.gate.gateway
-    gateway.pools[host] = Pool(host, upstream, "", gateway.settings, asyncio.get_running_loop())
+from interlock.model.record import RecordKind, Verdict
+from interlock.testing.raw import Move, RawServer
+from tests.gateway.proxied import OWN, PATH, SERVES, basic, post, proxied
+from tests.gateway.wire import BODY, PROVIDER_KEY, STREAMED, key, run, streamed, until, wire
 
 
 def test_a_request_inside_is_a_request_like_any_other(tmp_path: Path) -> None:
@@ -363,105 +272,6 @@ def test_a_key_that_is_revoked_ends_what_it_opened(tmp_path: Path) -> None:
             answer = await client.answer()
             assert answer.status == 401
             assert answer.headers["connection"] == "close"
-
-    run(work)
-
-
-@pytest.mark.parametrize(
-    ("host", "path"), [("api.groq.com", GROQ), ("api.mistral.ai", PATH), ("api.perplexity.ai", "/chat/completions")]
-)
-def test_a_model_without_an_upstream_takes_the_clients_own_key(tmp_path: Path, host: str, path: str) -> None:
-    async def work() -> None:
-        async with proxied(tmp_path, [SERVES], unsafe_pass_credentials=True) as world:
-            direct(world, host)
-            async with world.connected(f"{host}:443") as client:
-                client.send(post(BODY, OWN, "X-Secret: 1", host=host, path=path))
-                assert b"one" in (await client.answer()).body
-            (asked,) = world.server.asked
-            assert asked.startswith(f"POST {path} HTTP/1.1\r\n".encode())
-            assert asked.lower().count(b"authorization: bearer sk-own\r\n") == 1
-            assert b"X-Secret" not in asked
-            request = world.gate.records(RecordKind.REQUEST)[0]
-            assert (request.upstream, request.workload) == (host, "w")
-            assert request.route.startswith(f"/{host}/")
-
-    run(work)
-
-
-async def refused(world: Proxied, *headers: str, path: str = PATH) -> Answer:
-    async with world.connected("api.mistral.ai:443") as client:
-        client.send(post(BODY, *headers, host="api.mistral.ai", path=path))
-        answer = await client.answer()
-    assert world.server.connections == 0
-    assert world.gate.refusals()[-1].workload == "w"
-    return answer
-
-
-def test_a_model_without_an_upstream_is_refused_unless_the_settings_say_otherwise(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with proxied(tmp_path, [SERVES]) as world:
-            direct(world, "api.mistral.ai")
-            answer = await refused(world, OWN)
-            assert answer.status == 403
-            assert "unsafe_pass_credentials" in answer.error["message"]
-
-    run(work)
-
-
-def test_an_interlock_key_goes_to_nobody(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with proxied(tmp_path, [SERVES], unsafe_pass_credentials=True) as world:
-            direct(world, "api.mistral.ai")
-            for header in (f"Authorization: Bearer {world.gate.key}", f"X-Api-Key: {world.gate.key}"):
-                answer = await refused(world, header)
-                assert answer.status == 403
-                assert "interlock key" in answer.error["message"]
-
-    run(work)
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../v1/chat/completions",
-        "/a/./v1/chat/completions",
-        "/a//v1/chat/completions",
-        "/a" * 9 + PATH,
-        "/%2e%2e/v1/chat/completions",
-    ],
-)
-def test_a_prefix_that_could_be_read_in_two_ways_is_not_covered(tmp_path: Path, path: str) -> None:
-    async def work() -> None:
-        async with proxied(tmp_path, [SERVES], unsafe_pass_credentials=True) as world:
-            direct(world, "api.mistral.ai")
-            assert (await refused(world, OWN, path=path)).status == 404
-
-    run(work)
-
-
-def test_an_upstream_that_holds_no_key_takes_the_clients_if_the_settings_say_so(tmp_path: Path) -> None:
-    async def work() -> None:
-        for passes in (True, False):
-            options: dict[str, Any] = {"unsafe_pass_credentials": passes, "provider_key": ""}
-            async with proxied(tmp_path / str(passes), [SERVES], **options) as world, world.connected() as client:
-                client.send(post(BODY, OWN, host=world.place))
-                assert (await client.answer()).status == 200
-                assert (b"sk-own" in world.server.asked[0]) is passes
-
-    run(work)
-
-
-def test_connections_are_kept_to_so_many_hosts_without_an_upstream(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with proxied(tmp_path, [SERVES]) as world:
-            gateway = world.gate.gateway
-            assert gateway.proxy
-            for number in range(MAX_DIRECT + 3):
-                assert gateway.proxy._reach(gateway, f"h{number}.openai.azure.com")
-            assert len(gateway.pools) == MAX_DIRECT + 1
-            for name in gateway.pools:
-                gateway.pools[name]._tasks.add(asyncio.get_running_loop().create_task(asyncio.Event().wait()))  # type: ignore[arg-type]
-            assert not gateway.proxy._reach(gateway, "one-more.openai.azure.com")
 
     run(work)
 

@@ -13,7 +13,7 @@ from interlock.gateway.tunnel import Dialer, is_public
 from interlock.model.errors import AuditError, UpstreamError
 from interlock.model.record import Record, RecordKind
 from interlock.testing.raw import Move, Play, RawServer
-from tests.gateway.test_proxy import basic
+from tests.gateway.proxied import basic
 from tests.gateway.wire import Client, Wire, run, until, wire
 
 LARGE = 8_000_000

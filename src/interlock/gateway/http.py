@@ -19,6 +19,7 @@ from typing import Protocol, cast
 import httptools
 
 from interlock.gateway.settings import GatewaySettings
+from interlock.gateway.ways import Origin
 
 JSON = b"application/json"
 REASONS = {
@@ -46,15 +47,6 @@ class HttpRequest:
     headers: dict[bytes, bytes]
     body: bytes
     version: str = "1.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The server that a client of the forward proxy believes it speaks to, and the key by which it was let through."""
-
-    host: str
-    port: int
-    key: str
 
 
 class Listener(Protocol):
@@ -290,10 +282,10 @@ class ClientConnection(asyncio.Protocol):
         self._done()
 
     def hand_over(self, said: bytes) -> asyncio.Transport | None:
-        """Say the last thing as HTTP, and give the bare transport, not reading, to whoever goes on with it.
+        """Say the last thing as HTTP, and give the bare transport, not reading; None if the client is gone.
 
-        From here on this object only stands for the connection, so that it is counted and can be aborted; who took the
-        transport calls `connection_lost` in the end. None if the client is gone.
+        This object still stands for the connection, so that it is counted and can be aborted; who took the transport
+        calls `connection_lost` in the end.
         """
         self._closing, self.on_gone = True, None
         self._waiting.clear()

@@ -10,11 +10,11 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from interlock.gateway.http import ClientConnection, HttpRequest, Origin
+from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.tunnel import Dialer, Tunnel
 from interlock.gateway.upstream import Pool
-from interlock.gateway.ways import HTTP, HTTPS, Place, Read, Refused, Ways, address_of, place_of, presented
+from interlock.gateway.ways import HTTP, HTTPS, Origin, Place, Read, Refused, Ways, address_of, place_of, presented
 from interlock.identity.authority import Authority
 from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, IdentityError, UpstreamError
@@ -152,7 +152,7 @@ class Proxy:
         finally:
             client.connection_lost(None)
         now = asyncio.get_running_loop().time
-        inner = ClientConnection(gateway, self.settings, now, Origin(place.host, place.port, visit.key))
+        inner = ClientConnection(gateway, self.settings, now, Origin(place, visit.key))
         early.hand_over(transport, inner)
 
     async def _shake(self, transport: asyncio.Transport, early: "_Early", context: ssl.SSLContext) -> asyncio.Transport:
@@ -165,7 +165,7 @@ class Proxy:
 
     def _inside(self, gateway: "Gateway", client: ClientConnection, request: HttpRequest, origin: Origin) -> None:
         """A request of an intercepted connection. It may name no other host than the one that was connected to."""
-        place, target = Place(origin.host, origin.port), request.target
+        place, target = origin.place, request.target
         route = f"CONNECT {place}"
         try:
             principal = gateway.keyring.prove(origin.key, gateway.rules.now_us())

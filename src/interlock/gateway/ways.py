@@ -39,6 +39,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The server that a client of the forward proxy believes it speaks to, and the key by which it was let through."""
+
+    place: Place
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """What goes there is read; over TLS or plain."""
 
