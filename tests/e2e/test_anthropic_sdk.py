@@ -274,10 +274,12 @@ def test_a_stream_that_is_cancelled_ends_at_the_model_too() -> None:
     async def work() -> None:
         play: Play = [Move.READ, STREAM_HEAD + chunk(FIRST + said("one ")) + chunk(said("two ")), Move.HOLD]
         async with RawServer([play]) as server, wire(server.url) as gate, sdk(gate) as client:
-            async with client.messages.stream(model="m", max_tokens=9, messages=HI) as events:
-                async for text in events.text_stream:
-                    assert text == "one "
+            stream = await client.messages.create(model="m", max_tokens=9, messages=HI, stream=True)
+            async for part in stream:
+                if part.type == "content_block_delta":
+                    assert part.delta.to_dict()["text"] == "one "
                     break
+            await stream.close()
             await server.gone.wait()
             await until(lambda: not gate.gateway.performing)
             assert gate.records(RecordKind.ANSWER)[0].status == 499

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
-from interlock.model.event import Opaque, Path
+from interlock.model.event import Opaque, Path, Text
 from interlock.protocols import Document
 from interlock.protocols._json import is_empty, opaque, rest
 
@@ -67,6 +67,17 @@ def others(value: Document, path: Path, known: Set[str], quiet: Mapping[str, Fit
     if value.keys() <= known:
         return ()
     return rest(value, path, {*known, *(key for key in quiet if key in value and quiet[key](value[key]))})
+
+
+def strings(value: object, path: Path, says: Callable[[Path, str], Text]) -> Iterator[Text | Opaque]:
+    """Every string in a value, as who says it; a key that is no name is opaque, since it cannot be replaced."""
+    if isinstance(value, str):
+        yield says(path, value)
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(key, str) and not is_name(key):
+                yield Opaque((*path, key), key)
+            yield from strings(inner, (*path, key), says)
 
 
 def figures(value: object, path: Path) -> Iterator[Opaque]:

@@ -21,7 +21,7 @@ from interlock.protocols.anthropic_messages.blocks import (
     thinking_block,
     upload_block,
 )
-from interlock.protocols.anthropic_messages.fields import CACHED, is_name, is_switch, others
+from interlock.protocols.anthropic_messages.fields import CACHED, is_name, is_switch, others, strings
 from interlock.protocols.anthropic_messages.tools import CHANGES, tool_events
 
 COUNT = "/count_tokens"
@@ -160,8 +160,7 @@ def _told_block(block: Document, path: Path, voice: Voice) -> Iterator[Event]:
     """A block that names tools, or the tabs of a browser: every string in it is the tool's word."""
     for key, value in block.items():
         if key not in ("type", "cache_control"):
-            for at, text in texts(value, (*path, key)):
-                yield voice.says(at, text)
+            yield from strings(value, (*path, key), voice.says)
     yield from others(block, path, {*block} - {"cache_control"}, CACHED)
 
 

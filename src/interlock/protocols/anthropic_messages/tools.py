@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from interlock.model.event import Channel, Event, Path, Text, ToolDefinition
 from interlock.protocols import Document
-from interlock.protocols._json import is_empty, list_, object_, opaque, text_, texts
+from interlock.protocols._json import is_empty, list_, object_, opaque, text_
 from interlock.protocols.anthropic_messages.blocks import Block, Voice
 from interlock.protocols.anthropic_messages.fields import (
     CACHED,
@@ -14,6 +14,7 @@ from interlock.protocols.anthropic_messages.fields import (
     is_number,
     is_switch,
     others,
+    strings,
 )
 from interlock.protocols.anthropic_messages.schemas import BUILT_IN, TOOLSETS
 
@@ -53,8 +54,8 @@ def tool_events(value: object, path: Path) -> Iterator[Event]:
 def _more(tool: Document, path: Path, known: set[str]) -> Iterator[Event]:
     """What a tool says beside its schema: examples of arguments, which the model reads, and settings."""
     if not is_empty(tool.get("input_examples")):
-        for at, text in texts(list_(tool["input_examples"], (*path, "input_examples")), (*path, "input_examples")):
-            yield Text(at, Channel.TOOL_DESCRIPTION, text)
+        at = (*path, "input_examples")
+        yield from strings(list_(tool["input_examples"], at), at, Voice(Channel.TOOL_DESCRIPTION).says)
     yield from others(tool, path, {*known, "input_examples"}, _SETTINGS)
 
 
