@@ -130,6 +130,13 @@ def test_what_stands_behind_a_path(text: str, path: str, upstream: str | None, b
         assert found.route.name == f"/{upstream}{CHAT}"
 
 
+def test_an_upstream_without_an_address_leads_nowhere() -> None:
+    for url in ("https://[bad/v1", "https://a:b/v1", "https://u:p@api.corp.example/v1"):
+        made = Ways(GatewaySettings(), {"wrong": Upstream(url)}, adapters())
+        assert not made._upstreams
+        assert intercepted(GatewaySettings(), [Upstream(url)], adapters())
+
+
 def test_a_path_of_many_parts_costs_little() -> None:
     place = Place("api.groq.com", 443)
     assert ways().find(place, "/a" * 16_000 + CHAT) is None

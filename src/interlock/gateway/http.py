@@ -83,7 +83,7 @@ class ClientConnection(asyncio.Protocol):
 
     Rules: answers go out in the order of the requests; one request is answered at a time, and none while the client
     does not take what it was sent; reading stops while a request waits; after a refusal, or CONNECT, no byte is read
-    as a request. `origin` is set on what is inside an intercepted connection.
+    as a request. `origin` is set inside an intercepted connection.
     """
 
     def __init__(
@@ -98,8 +98,7 @@ class ClientConnection(asyncio.Protocol):
         self._refused: tuple[int, str] | None = None
         self._busy = False
         self._closing = False
-        self._begun = False
-        self._in_headers = True
+        self._begun, self._in_headers = False, True
         self._headers: dict[bytes, bytes] = {}
         self._header_count = self._header_bytes = self._fed = 0
         self._target = b""
@@ -284,8 +283,7 @@ class ClientConnection(asyncio.Protocol):
     def hand_over(self, said: bytes) -> asyncio.Transport | None:
         """Say the last thing as HTTP, and give the bare transport, not reading; None if the client is gone.
 
-        This object still stands for the connection, so that it is counted and can be aborted; who took the transport
-        calls `connection_lost` in the end.
+        This object still stands for it, is counted and can be aborted; who took it calls `connection_lost` in the end.
         """
         self._closing, self.on_gone = True, None
         self._waiting.clear()
@@ -393,9 +391,10 @@ class ClientConnection(asyncio.Protocol):
     def _close(self) -> None:
         """End our side, and for a moment take what still comes (RFC 9112, section 9.6: else a reset may overtake)."""
         self.timed_out, self.deadline = "idle", self._now() + LINGER_S
-        if self._transport and not self._transport.can_write_eof():  # over TLS there is no such half
-            self._transport.close()
-        elif self._transport and not self._transport.is_closing():
+        if self._transport and not self._transport.is_closing():
+            if not self._transport.can_write_eof():  # over TLS there is no such half
+                self._transport.close()
+                return
             self._transport.write_eof()
             if not self._transport.is_reading():
                 self._transport.resume_reading()

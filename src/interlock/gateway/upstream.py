@@ -2,18 +2,17 @@
 
 import asyncio
 import io
-import re
 import select
 import ssl
 from typing import Protocol, cast
-from urllib.parse import urlsplit
 
 import httptools
 
+from interlock.gateway.endpoint import address_parts, key_bytes, tls_context
 from interlock.gateway.routes import joined
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.guard import Head
-from interlock.model.errors import ConfigError, UpstreamError
+from interlock.model.errors import UpstreamError
 from interlock.protocols import BEARER, Adapter, Credential
 
 OK = 200
@@ -27,8 +26,6 @@ KEPT = 256
 KEPT_S = 60.0
 # How an upstream wants its key, where that is not the way of its protocol.
 FORMS = {"bearer": BEARER, **{name: Credential(name.encode()) for name in ("x-api-key", "api-key", "x-goog-api-key")}}
-_HOST = re.compile(r"[A-Za-z0-9._~:\[\]%-]+")
-_PATH = re.compile(r"[!-~]*")
 
 
 class Waiter(Protocol):
@@ -269,16 +266,16 @@ class Pool:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Raises: ConfigError if the address, the credential or the CA file cannot be used."""
-        host, port, authority, base = _address(name, upstream)
+        host, port, authority, base = address_parts(name, upstream)
         self.name = name
         self.settings = settings
         self._loop = loop
         self._host, self._port, self._base = host, port, base
-        self._ssl = _context(name, upstream) if upstream.url.startswith("https:") else None
+        self._ssl = tls_context(name, upstream) if upstream.url.startswith("https:") else None
         self._fixed = (
             b"host: %b\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n" % authority.encode()
         )
-        self._key = _checked(name, upstream, credential)
+        self._key = key_bytes(name, upstream, credential)
         self._form = FORMS.get(upstream.auth)
         self._idle: dict[UpstreamConnection, None] = {}
         self._open: set[UpstreamConnection] = set()
@@ -374,30 +371,6 @@ class Pool:
                 waiter.on_error(UpstreamError("closed the connection at once", where=self.name))
 
 
-def _address(name: str, upstream: Upstream) -> tuple[str, int, str, str]:
-    """(host, port, what goes into the Host header, path before the route)."""
-    where, hint = f"llm.upstreams.{name}.url", "such as https://api.openai.com/v1"
-    try:
-        url = urlsplit(upstream.url)
-        host, port = url.hostname, url.port
-    except ValueError as error:
-        raise ConfigError(f"not an address: {error}", where=where, hint=hint) from None
-    if url.username is not None or url.query or url.fragment:
-        hint = "put the credential into the environment variable that api_key_env names"
-        raise ConfigError("has a user, a query or a fragment, which would not be sent", where=where, hint=hint)
-    if not host or not _HOST.fullmatch(url.netloc) or not _PATH.fullmatch(url.path):
-        raise ConfigError("not an address in plain ASCII", where=where, hint=hint)
-    return host, port or (443 if url.scheme == "https" else 80), url.netloc, url.path.rstrip("/")
-
-
-def _checked(name: str, upstream: Upstream, credential: str) -> bytes:
-    credential = credential.strip()
-    if not _PATH.fullmatch(credential):
-        where = f"environment variable {upstream.api_key_env}, for llm.upstreams.{name}"
-        raise ConfigError("is not a credential: it holds spaces or signs that no header can", where=where)
-    return credential.encode()
-
-
 def _reason(error: OSError | UnicodeError) -> str:
     """Why, without an address: clients are told this."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -405,12 +378,3 @@ def _reason(error: OSError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):
         return "its name is no host name"
     return getattr(error, "reason", None) or error.strerror or type(error).__name__
-
-
-def _context(name: str, upstream: Upstream) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=upstream.ca_file or None)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the authorities: {error}", where=f"llm.upstreams.{name}.ca_file", hint="name a PEM file"
-        ) from error

@@ -211,4 +211,8 @@ def _is_secure(upstream: Upstream) -> bool:
 
 
 def _place(upstream: Upstream) -> Place | None:
-    return place_of(urlsplit(upstream.url).netloc, HTTPS if _is_secure(upstream) else HTTP)
+    """Where an upstream is; None if its address is none, which its pool says."""
+    try:
+        return place_of(urlsplit(upstream.url).netloc, HTTPS if _is_secure(upstream) else HTTP)
+    except ValueError:
+        return None
