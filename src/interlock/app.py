@@ -4,7 +4,7 @@ import datetime
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
+from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -101,7 +101,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
     return Rules(
         policies=Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact),
         engine=Engine(detectors(), secrets=credentials),
-        digest=lambda text: blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=key).hexdigest(),
+        digest=_keyed(key),
         now_us=now_us,
         ticks_us=ticks_us,
         limit=settings.gateway.max_body_bytes,
@@ -138,6 +138,24 @@ def _refuse_unknown_redactions(settings: Settings) -> None:
                 hint = f"one of {', '.join(known)}; a rule may follow, as in personal-data:iban"
                 where = f"{settings.file or ''} [{section}] redact"
                 raise ConfigError(f"there is no detector {entry!r}", where=where, hint=hint)
+
+
+def _keyed(key: bytes) -> Callable[[str], str]:
+    """HMAC-SHA-256 (RFC 2104), cut to 128 bits, with both keyed states made once.
+
+    >>> _keyed(b"k")("text") == hmac.new(b"k", b"text", "sha256").hexdigest()[:32]
+    True
+    """
+    block = key.ljust(sha256().block_size, b"\0")
+    inner, outer = sha256(bytes(b ^ 0x36 for b in block)), sha256(bytes(b ^ 0x5C for b in block))
+
+    def digest(text: str) -> str:
+        within, around = inner.copy(), outer.copy()
+        within.update(text.encode("utf-8", "surrogatepass"))
+        around.update(within.digest())
+        return around.hexdigest()[:32]
+
+    return digest
 
 
 def ticks_us() -> int:
