@@ -29,6 +29,11 @@ class Events:
         self._held = bytearray()
         self._searched = 0
 
+    @property
+    def held(self) -> bool:
+        """Whether the beginning of an event waits for its end."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> list[tuple[bytes, bytes | None, dict[str, str]]]:
         """(raw bytes, joined data or None, other fields) of each event that `data` completes."""
         self._held += data

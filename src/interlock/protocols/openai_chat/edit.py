@@ -79,9 +79,9 @@ def _take_out(choice: Document, base: Path, edit: AnswerEdit) -> None:
 
 def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
     """The chunk's bytes with texts replaced, and without the refused calls."""
-    if frame.document is None:
+    if frame.document is None and not frame.raw.startswith(b"data: {"):
         return frame.raw
-    document = decode(encode(frame.document))
+    document = decode(encode(frame.document) if frame.document else frame.raw.removeprefix(b"data: "))
     for choice in document.get("choices", []):
         number = choice.get("index", 0)
         delta = choice["delta"] = choice.get("delta") or {}

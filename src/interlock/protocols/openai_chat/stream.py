@@ -1,5 +1,6 @@
 """An answer as a stream of chunks."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from interlock.model.errors import ProtocolError
@@ -39,16 +40,55 @@ from interlock.protocols.openai_chat.fields import (
 )
 
 
+# What cannot stand in a JSON string as it is, and the escapes.
+_NOT_PLAIN = re.compile(rb'["\\\x00-\x1f]')
+
+
 class Reader:
-    """Chunks of a chat completion. Rules: `[DONE]` ends the stream and nothing may follow it."""
+    """Chunks of a chat completion. Rules: `[DONE]` ends the stream and nothing may follow it.
+
+    Most chunks of a stream are the one before with another piece of content. Such a one need not be read again: what
+    it has in common was understood, and what is left is a JSON string.
+    """
 
     def __init__(self) -> None:
         self._events = Events()
         self._done = False
+        self._last: Frame | None = None
+        self._before = self._after = b"\n"  # no chunk begins like that
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes."""
-        return [self._frame(*event) for event in self._events.feed(data)]
+        if data.startswith(self._before) and data.endswith(self._after) and not self._events.held and not self._done:
+            frame = self._like_last(data)
+            if frame is not None:
+                return [frame]
+        frames = [self._frame(*event) for event in self._events.feed(data)]
+        if frames:
+            self._remember(frames[-1])
+        return frames
+
+    def _like_last(self, data: bytes) -> Frame | None:
+        """The chunk `data`, if it is the last one with another piece of content in plain characters."""
+        text = data[len(self._before) : len(data) - len(self._after)]
+        if _NOT_PLAIN.search(text) or len(data) < len(self._before) + len(self._after):
+            return None
+        try:
+            said = text.decode()
+        except UnicodeDecodeError:
+            return None
+        assert self._last
+        deltas = (TextDelta(("content", 0), said),) if said else ()
+        return self._last._replace(raw=data, deltas=deltas)
+
+    def _remember(self, frame: Frame) -> None:
+        """How the next chunk looks if it is like this one."""
+        self._before = self._after = b"\n"
+        if frame.document is None and frame.raw.startswith(b"data: {"):
+            before, content, rest = frame.raw.partition(b'{"content":"')
+            said, quote, after = rest.partition(b'"')
+            if not _NOT_PLAIN.search(said) and frame.deltas == (TextDelta(("content", 0), said.decode()),):
+                self._last, self._before, self._after = frame, before + content, quote + after
 
     def end(self) -> None:
         """The stream is over."""
@@ -70,6 +110,8 @@ class Reader:
             self._done = True
             return _error_frame(raw, document, aside)
         plain = _plain(document)
+        if plain is not None and not aside:
+            return Frame(raw, deltas=plain, model=text_(document.get("model", ""), ("model",)))
         deltas = (*aside, *(_chunk(document) if plain is None else plain))
         usage = usage_of(document) if document.get("usage") else None
         return Frame(raw, document, deltas, usage, text_(document.get("model", ""), ("model",)))
