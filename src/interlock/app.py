@@ -16,6 +16,7 @@ from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
 from interlock.guard import Rules
 from interlock.guard.budgets import Budgets
+from interlock.guard.rules import Prompts
 from interlock.guard.settings import limits, rates
 from interlock.guard.vault import Vault
 from interlock.identity.authority import Authority, open_authority
@@ -106,6 +107,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
         ticks_us=ticks_us,
         limit=settings.gateway.max_body_bytes,
         tools=settings.tools,
+        prompts=Prompts(settings.policy.canaries),
         budgets=Budgets(limits(settings.limits), rates(settings.prices)),
         owners={name: manifest.owner for name, manifest in settings.workloads.items()},
         vault=Vault(_secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),

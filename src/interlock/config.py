@@ -42,6 +42,9 @@ class PolicySettings:
         (),
         "What models may not see: detectors, or detector:rule. Placeholders stand in for it until the answer.",
     )
+    canaries: tuple[str, ...] = setting(
+        (), "Texts that no answer may hold, such as one that you put into a prompt to see it leak; 8 to 256 characters."
+    )
     answer_mode: str = setting(
         "window",
         "How answers are held back: block (all of one), window (what could still be flagged) or observe (nothing).",

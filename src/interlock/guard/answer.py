@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from interlock.guard.inspect import Inspected, logged, noted, place_name
+from interlock.guard.own_prompt import CANARY, PROMPT_LEAK
 from interlock.guard.pseudonyms import Pseudonyms
 from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
@@ -17,6 +18,8 @@ from interlock.provenance.labels import HARMLESS, property_names
 
 # The APIs allow 128 tools in a request; nobody calls more of them at once, and each call is searched for.
 MOST_CALLS = 256
+# What is looked for in answers to one request.
+OWN = frozenset({PROMPT_LEAK, CANARY})
 HOLDS_SECRET = "It holds what a detector took for a secret."
 OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
 LEAK = "An argument holds what a detector took for a secret."
@@ -53,6 +56,7 @@ class AnswerJudge:
         pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._pseudonyms = pseudonyms
+        self._own = request.own_prompt
         self.stripped = stripped
         self.mode = rules.policies.mode(call.principal.workload)
         self._workload = call.principal.workload
@@ -67,24 +71,32 @@ class AnswerJudge:
     @cached_property
     def enforced(self) -> frozenset[str]:
         """The detectors whose signals are taken out of this workload's answers. The others only speak to the log."""
-        readers = self._rules.engine.readers(Channel.OUTPUT)
-        return frozenset() if self.mode is Mode.OBSERVE else frozenset(filter(self._withholds, readers))
+        return frozenset() if self.mode is Mode.OBSERVE else frozenset(filter(self._withholds, self._readers))
 
     def scan(self, text: str, only: frozenset[str] | None = None) -> tuple[Signal, ...]:
         """What the detectors, or `only` some of them, find in a text that is to go out."""
-        return self._rules.engine.scan(text, Channel.OUTPUT, only)
+        found = self._rules.engine.scan(text, Channel.OUTPUT, only)
+        if self._own and (only is None or only & OWN):
+            found += tuple(signal for signal in self._own.scan(text) if only is None or signal.detector in only)
+        return found
+
+    @property
+    def _readers(self) -> frozenset[str]:
+        readers = self._rules.engine.readers(Channel.OUTPUT)
+        return readers | OWN if self._own else readers
 
     def scan_recorded(self, text: str) -> tuple[Signal, ...]:
         """What the detectors find in a whole text whose signals only speak to the log."""
-        return self.scan(text, self._rules.engine.readers(Channel.OUTPUT) - self.enforced)
+        return self.scan(text, self._readers - self.enforced)
 
     def pending(self, text: str) -> int:
         """The smallest index from which on `text`, which may go on, is not decided: something may be replaced there."""
-        engine, enforced = self._rules.engine, self.enforced
-        until = engine.pending(text, Channel.OUTPUT, enforced)
-        if self._pseudonyms and (own := self._pseudonyms.pending(text)) < until:
-            until = engine.pending(text[:own], Channel.OUTPUT, enforced)
-        return until
+        until = len(text)
+        if self._pseudonyms:
+            until = self._pseudonyms.pending(text)
+        if self._own and self.enforced & OWN:
+            until = min(until, self._own.pending(text))
+        return self._rules.engine.pending(text[:until], Channel.OUTPUT, self.enforced)
 
     def edits(self, text: str, found: tuple[Signal, ...], *, quoted: bool) -> list[tuple[Span, str]]:
         """All that is to be replaced in a text in which `found` was found, in order. `quoted`: the text is JSON.

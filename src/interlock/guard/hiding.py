@@ -38,17 +38,15 @@ def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str
     assert rules.vault is not None, "policies that hide something come with a vault"
     now_s = rules.ticks_us() // _MICRO
     pseudonyms = rules.vault.recall(session, now_s)
-    texts = [(event, _said(event, request.document)) for event in request.events]
-    for event, text in texts:
+    texts = [(event, _said(event)) for event in request.events]
+    for _, text in texts:
         if found := find(text):
-            if isinstance(event, Opaque | Media):
-                raise ProtocolError("holds what is to be hidden, where it cannot be", where=place_name(event.path))
             pseudonyms.learn(text, found)
     changed: dict[Path, str] = {}
     for event, text in texts:
         hidden = pseudonyms.hide_json(text, find) if isinstance(event, ToolCall) else pseudonyms.hide(text, find(text))
         if hidden != text:
-            if isinstance(event, Opaque | Media):
+            if not _can_change(event, request.document):
                 raise ProtocolError("holds what is to be hidden, where it cannot be", where=place_name(event.path))
             changed[event.path] = hidden
     rules.vault.keep(pseudonyms, now_s)
@@ -59,19 +57,24 @@ def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str
     return Hidden(adapter.edit_request(request, changed), pseudonyms, step)
 
 
-def _said(event: Event, document: Mapping[str, Any]) -> str:
-    """The text of an event that can hide something; empty for inline media, and for the names of settings."""
+def _said(event: Event) -> str:
+    """The text of an event that can hold something; of inline media nobody reads it; tools are the workload's."""
     match event:
         case ToolCall(arguments=arguments):
             return arguments
         case Opaque(text=text) | Media(source="url", data=text):
             return text
-        case Text(channel=Channel.PARAMETER, text=text):
-            return text if _at(document, event.path) == text else ""
         case Text(text=text):
             return text
         case _:
             return ""
+
+
+def _can_change(event: Event, document: Mapping[str, Any]) -> bool:
+    """Whether the text of an event can be put back at its place: the name of a setting, for one, cannot."""
+    if isinstance(event, Text) and event.channel is Channel.PARAMETER:
+        return _at(document, event.path) == event.text
+    return isinstance(event, Text | ToolCall)
 
 
 def _at(document: Any, path: Path) -> object:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from interlock.guard.own_prompt import OwnPrompt
 from interlock.guard.rules import Rules
 from interlock.guard.sessions import mark, text_of
 from interlock.knowledge import redact
@@ -28,6 +29,7 @@ class Inspected:
     opaque: tuple[Opaque, ...]
     media: tuple[Media, ...]
     session: str
+    own_prompt: OwnPrompt | None
 
     def labels(self, tool: str, rules: Rules) -> ToolLabels:
         """The labels of a tool, offered or not."""
@@ -57,7 +59,13 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
             steps.append(Step(kind=Channel.TOOL_DESCRIPTION.value, tool=logged(event.name), signals=signaled))
     opaque = tuple(event for event in events if isinstance(event, Opaque))
     media = tuple(event for event in events if isinstance(event, Media))
-    return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, media, place.session)
+    system = {
+        digest: event.text
+        for event, digest in zip(events, digests, strict=True)
+        if digest and isinstance(event, Text) and event.channel is Channel.SYSTEM
+    }
+    own = rules.prompts.of(system)
+    return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, media, place.session, own)
 
 
 def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, Channel]]:

@@ -1,11 +1,12 @@
 """What every exchange goes by. One value for a loaded configuration; a reload makes a new one."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
 from interlock.guard.budgets import Budgets
+from interlock.guard.own_prompt import OwnPrompt
 from interlock.guard.sessions import Sessions
 from interlock.guard.settings import rates
 from interlock.guard.vault import Vault
@@ -17,6 +18,8 @@ from interlock.provenance.settings import ToolOverride
 NO_RATES = rates({})
 # An entry is about 300 bytes; more only for texts with many signals.
 KEPT_VERDICTS = 20_000
+# Each takes about ten times its system texts: 2 MB for 200 KB, which few have.
+KEPT_PROMPTS = 64
 
 
 class Verdicts:
@@ -45,6 +48,32 @@ class Verdicts:
         return found
 
 
+class Prompts:
+    """The system texts of requests, read for what answers may not repeat of them; the least recently used goes first.
+
+    `canaries` are texts that no answer may hold. Not for use by several threads at once.
+    """
+
+    def __init__(self, canaries: Iterable[str] = (), kept: int = KEPT_PROMPTS) -> None:
+        self._canaries = tuple(canaries)
+        self._read: OrderedDict[tuple[str, ...], OwnPrompt] = OrderedDict()
+        self._kept = kept
+
+    def of(self, texts: Mapping[str, str]) -> OwnPrompt | None:
+        """What an answer to a request with these system texts, by digest, may not repeat; None if there is nothing."""
+        if not texts and not self._canaries:
+            return None
+        key = tuple(texts)
+        own = self._read.get(key)
+        if own is None:
+            own = self._read[key] = OwnPrompt(texts.values(), self._canaries)
+            if len(self._read) > self._kept:
+                self._read.popitem(last=False)
+        else:
+            self._read.move_to_end(key)
+        return own
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`digest` is a keyed hash of a text, for the log; `now_us` the clock, in microseconds since 1970 UTC;
@@ -63,6 +92,7 @@ class Rules:
     limit: int
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     sessions: Sessions = field(default_factory=Sessions)
+    prompts: Prompts = field(default_factory=Prompts)
     budgets: Budgets = field(default_factory=lambda: Budgets((), NO_RATES))
     owners: Mapping[str, str] = field(default_factory=dict)
     vault: Vault | None = None
