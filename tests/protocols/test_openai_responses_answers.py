@@ -42,7 +42,7 @@ def test_what_is_said_again_of_the_request_is_one_text_and_mere_settings_are_non
     assert answered(instructions=None) == []
     tools = [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]
     (_, echo) = answered(tools=tools, metadata={"k": "v"})
-    assert {"f", "d", "k", "v"} <= set(echo.removeprefix("output:").split("\n"))
+    assert echo == f"output:k\nv\n{json.dumps(tools, separators=(',', ':'))}"
     assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["output:role\nuser\ncontent\nhi"]
 
 

@@ -1,11 +1,10 @@
 """A whole answer, the `response` object, which the events of a stream hold too."""
 
 from collections.abc import Iterator
-from itertools import chain
 
 from interlock.model.event import Channel, Event, Opaque, Path, Text
 from interlock.protocols import Answer, Document, Usage
-from interlock.protocols._json import decode, list_, object_, text_, texts, values
+from interlock.protocols._json import decode, encode, list_, object_, text_, texts, values
 from interlock.protocols.openai_responses.fields import ECHO, SETTINGS, aside
 from interlock.protocols.openai_responses.items import answer_item
 
@@ -47,10 +46,16 @@ _REASONS = frozenset({"max_output_tokens", "max_messages", "content_filter", "st
 def _echo(response: Document) -> str:
     """What an answer says once more of its request, as one text: an edit takes all of it out.
 
-    A client has written it itself, so words that are mere settings are left out.
+    A client has written it itself, so words that are mere settings are left out, and tools, which are long and come
+    with three events of each stream, are taken as the JSON that they are.
     """
-    said = chain.from_iterable(texts(value, ()) for key, value in response.items() if is_echoed(key, value))
-    return "\n".join(text for _, text in said if text not in SETTINGS)
+    said: list[str] = []
+    for key, value in response.items():
+        if key == "tools" and value and isinstance(value, list):
+            said.append(encode(value).decode().replace("\\n", "\n"))
+        elif is_echoed(key, value):
+            said += [text for _, text in texts(value, ()) if text not in SETTINGS]
+    return "\n".join(said)
 
 
 def is_echoed(key: str, value: object) -> bool:
