@@ -31,7 +31,7 @@ PASSED_ON = frozenset(
     b"x-request-id request-id x-amzn-requestid apim-request-id retry-after retry-after-ms openai-processing-ms "
     b"openai-version".split()
 )
-LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
+FAMILIES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-amzn-bedrock-")
 
 
 class _Wait(Enum):
@@ -93,7 +93,7 @@ class Performer:
         """The upstream's answer has begun."""
         assert self._wait is _Wait.HEAD
         self._answer_headers = b"".join(
-            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(LIMITS)
+            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
         )
         self._whole = not head.streamed
         self._go(head)

@@ -51,6 +51,10 @@ class Upstream:
     ca_file: str = setting("", "PEM file of the authorities to trust for this upstream; empty takes the system's.")
     auth: str = setting(
         "",
-        "Header for the credential: bearer, x-api-key, api-key (Azure) or x-goog-api-key; empty takes the protocol's.",
-        choices=("bearer", "x-api-key", "api-key", "x-goog-api-key"),
+        "How to show the credential: bearer, x-api-key, api-key (Azure) or x-goog-api-key are headers, aws signs with"
+        " the AWS credentials of the machine; empty takes the protocol's header.",
+        choices=("bearer", "x-api-key", "api-key", "x-goog-api-key", "aws"),
+    )
+    region: str = setting(
+        "", "AWS region to sign for, with auth = aws; empty takes the address's, or the machine's AWS configuration."
     )

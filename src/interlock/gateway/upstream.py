@@ -4,10 +4,12 @@ import asyncio
 import io
 import select
 import ssl
+from functools import partial
 from typing import Protocol, cast
 
 import httptools
 
+from interlock.gateway.aws import Signer
 from interlock.gateway.endpoint import address_parts, key_bytes, tls_context
 from interlock.gateway.routes import joined
 from interlock.gateway.settings import GatewaySettings, Upstream
@@ -265,7 +267,7 @@ class Pool:
         settings: GatewaySettings,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """Raises: ConfigError if the address, the credential or the CA file cannot be used."""
+        """Raises: ConfigError if the address, the credential or the CA file cannot be used, or nothing can sign."""
         host, port, authority, base = address_parts(name, upstream)
         self.name = name
         self.settings = settings
@@ -277,6 +279,7 @@ class Pool:
         )
         self._key = key_bytes(name, upstream, credential)
         self._form = FORMS.get(upstream.auth)
+        self._signer = Signer(name, upstream, loop.time) if upstream.auth == "aws" else None
         self._idle: dict[UpstreamConnection, None] = {}
         self._open: set[UpstreamConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -284,7 +287,7 @@ class Pool:
     @property
     def holds_key(self) -> bool:
         """Whether it adds a credential."""
-        return bool(self._key)
+        return bool(self._key or self._signer)
 
     @property
     def is_idle(self) -> bool:
@@ -293,9 +296,18 @@ class Pool:
 
     def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
         """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
+        send = partial(self._send, path, headers, body, adapter, waiter)
+        if self._signer and self._signer.is_due:
+            self._task(self._signer.look())
+        if self._signer and not self._signer.is_ready:
+            self._task(self._loop.create_task(self._signer.when_ready(send, waiter.on_error)))
+        else:
+            send()
+
+    def _send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
+        target = joined(self._base, adapter.base, path)
         data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
-            joined(self._base, adapter.base, path).encode(), self._fixed, self._credential(adapter),
-            len(body), headers, body,
+            target.encode(), self._fixed, self._credential(adapter, target, body), len(body), headers, body
         )  # fmt: skip
         while self._idle:
             connection, _ = self._idle.popitem()
@@ -303,9 +315,7 @@ class Pool:
                 self._begin(connection, data, adapter.stream_type, waiter)
                 return
             connection.close()
-        task = self._loop.create_task(self._connect(data, adapter.stream_type, waiter))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._task(self._loop.create_task(self._connect(data, adapter.stream_type, waiter)))
 
     def stream_deadline(self) -> float:
         """Until when the next piece of an answer has to come."""
@@ -336,7 +346,13 @@ class Pool:
         for task in self._tasks:
             task.cancel()
 
-    def _credential(self, adapter: Adapter) -> bytes:
+    def _task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _credential(self, adapter: Adapter, path: str, body: bytes) -> bytes:
+        if self._signer:
+            return self._signer.headers(path, body)
         if not self._key:
             return b""
         form = self._form or adapter.credential
