@@ -86,7 +86,13 @@ TABLES: Mapping[str, tuple[str, type]] = {
     "limits": ("limits", LimitSettings),
     "prices": ("prices", PriceSettings),
 }
-DEFAULT_UPSTREAMS = {"openai": Upstream(url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY")}
+# Used if the file names none. The addresses are those that the official SDKs have built in.
+DEFAULT_UPSTREAMS = {
+    "openai": Upstream(url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY"),
+    "anthropic": Upstream(url="https://api.anthropic.com", api_key_env="ANTHROPIC_API_KEY"),
+    "gemini": Upstream(url="https://generativelanguage.googleapis.com", api_key_env="GEMINI_API_KEY"),
+    "ollama": Upstream(url="http://127.0.0.1:11434"),
+}
 
 
 def load(file: str | None = None, data: str | None = None, env: Mapping[str, str] = os.environ) -> Settings:

@@ -1,9 +1,10 @@
 """Start the gateway and the console.
 
-Model clients then use the gateway's address and an interlock key:
+Model clients then use the gateway's address and an interlock key. A program
+is started so, or the variables for every SDK are printed, by `interlock run`:
 
-  OPENAI_BASE_URL=http://127.0.0.1:7700/openai/v1
-  OPENAI_API_KEY=<printed by: interlock identity add WORKLOAD>
+  interlock run --workload billing -- python agent.py
+  interlock run --workload billing --print-env
 
 The provider's own key stays here, in the variable that
 [llm.upstreams.<name>] api_key_env names. A program whose endpoints are fixed
@@ -59,7 +60,7 @@ async def _serve(settings: Settings) -> None:
         print(f"gateway   {up.gateway}", f"console   {up.console}", f"open      {up.link}", sep="\n", flush=True)
         print("          (this link works once; a new one comes with each start)", flush=True)
         for name, upstream in settings.upstreams.items():
-            print(f"model     {up.gateway}/{name}/v1  ->  {upstream.url}", flush=True)
+            print(f"models    {up.gateway}/{name}  ->  {upstream.url}", flush=True)
             if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
                 print(f"          {upstream.api_key_env} is not set: requests go out with no credential", flush=True)
         if settings.gateway.proxy:
