@@ -212,6 +212,7 @@ def test_an_end_mark_may_follow_and_nothing_else() -> None:
 FAULTS: dict[str, bytes] = {
     "text of no item": HELLO,
     "text of a part that was never begun, of a call": CALL + event("output_text.delta", **PLACE, delta="x"),
+    "a part of a call": CALL + event("content_part.added", **PLACE | {"item_id": "fc_c1"}, part=said("")),
     "arguments of a message": FIRST + event("function_call_arguments.delta", output_index=0, delta="{"),
     "arguments of another sort": CALL + event("custom_tool_call_input.delta", **CALL_PLACE, delta="x"),
     "an item that begins twice": FIRST + FIRST,

@@ -134,7 +134,9 @@ class Reader:
             _require(document.get("name") in (None, "", item.plain_name), kind)
         elif kind in TEXTS:
             _require(item.kind == TEXTS[kind].item, kind)
-        elif kind in PARTS and kind.endswith(".added"):
+        else:
+            _require(item.kind in ("message", "reasoning"), kind)
+        if kind in PARTS and kind.endswith(".added"):
             parts, field = PARTS[kind]
             part = (index, parts, index_of(document, field))
             _require(part not in self._parts, kind)
