@@ -17,8 +17,8 @@ from interlock.console.access import Access
 from interlock.console.app import build
 from interlock.console.serve import serve
 from interlock.console.sources import AuditStatus, Sources
+from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
-from interlock.gateway.upstream import Pool
 from interlock.identity.keys import Keyring
 from interlock.model.errors import AuditError, StoreError
 from interlock.protocols import adapters

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from interlock.gateway.pool import KEPT_S, Pool
 from interlock.gateway.settings import GatewaySettings, Upstream
-from interlock.gateway.upstream import HIGH_WATER, KEPT_S, Pool
+from interlock.gateway.upstream import HIGH_WATER
 from interlock.model.errors import ConfigError
 from interlock.model.record import RecordKind, Verdict
 from interlock.testing.raw import Move, Play, RawServer

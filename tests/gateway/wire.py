@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from interlock.app import now_us, ticks_us
 from interlock.detectors import Engine, detectors
+from interlock.gateway.pool import Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.server import Gateway
 from interlock.gateway.settings import GatewaySettings, Upstream
-from interlock.gateway.upstream import Pool
 from interlock.gateway.ways import Ways, intercepted
 from interlock.guard import Rules
 from interlock.identity.authority import open_authority

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interlock.gateway.http import ClientConnection, HttpRequest
+from interlock.gateway.pool import Pool
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.tunnel import Dialer, Tunnel
-from interlock.gateway.upstream import Pool
 from interlock.gateway.ways import HTTP, HTTPS, Origin, Place, Read, Refused, Ways, address_of, place_of, presented
 from interlock.identity.authority import Authority
 from interlock.model.decision import Principal

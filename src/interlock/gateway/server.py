@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
+from interlock.gateway.pool import Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
-from interlock.gateway.upstream import Pool
 from interlock.guard import Call, Rules, exchange
 from interlock.identity.keys import Keyring
 from interlock.knowledge import redact
