@@ -1,8 +1,8 @@
 """The official ollama SDK through the gateway: it cannot tell the difference, and reads our refusals."""
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,23 +172,25 @@ def whole() -> bytes:
     return head(content_type="application/json; charset=utf-8", content_length=len(body)) + body
 
 
-def through(gate: Wire) -> Any:
-    # Its `close` has no types.
+@asynccontextmanager
+async def through(gate: Wire) -> AsyncIterator[ollama.AsyncClient]:
     url = f"http://127.0.0.1:{gate.port}/openai"
-    return ollama.AsyncClient(host=url, headers={"Authorization": f"Bearer {gate.key}"})
+    client: Any = ollama.AsyncClient(host=url, headers={"Authorization": f"Bearer {gate.key}"})
+    yield client
+    await client.close()
+    await until(lambda: not gate.gateway.clients)
 
 
 def test_a_stream_that_is_cancelled_ends_at_the_model_too() -> None:
     async def work() -> None:
         play: Play = [Move.READ, STREAM_HEAD + part("one ") + part("two "), Move.HOLD]
         async with RawServer([play]) as server, wire(server.url.removesuffix("/v1")) as gate:
-            client = through(gate)
-            stream: Any = await client.chat("m", HI, stream=True)
-            async for answer in stream:
-                assert answer.message.content == "one "
-                break
-            await stream.aclose()
-            await client.close()
+            async with through(gate) as client:
+                stream: Any = await client.chat("m", HI, stream=True)
+                async for answer in stream:
+                    assert answer.message.content == "one "
+                    break
+                await stream.aclose()
             await server.gone.wait()
             await until(lambda: not gate.gateway.performing)
             assert gate.records(RecordKind.ANSWER)[0].status == 499
@@ -200,15 +202,17 @@ def test_the_sdk_keeps_its_connection() -> None:
     async def work() -> None:
         streamed = STREAM_HEAD + part("one ") + part("two", done=True) + END
         play: Play = [Move.READ, whole(), Move.READ, streamed] * 3
-        async with RawServer([play]) as server, wire(server.url.removesuffix("/v1")) as gate:
-            client = through(gate)
+        async with (
+            RawServer([play]) as server,
+            wire(server.url.removesuffix("/v1")) as gate,
+            through(gate) as client,
+        ):
             for _ in range(3):
                 assert (await client.chat("m", HI)).message.content == "hello"
                 stream = await client.chat("m", HI, stream=True)
                 assert [answer.message.content async for answer in stream] == ["one ", "two"]
                 assert len(gate.gateway.clients) == 1
             assert server.connections == 1
-            await client.close()
 
     run(work)
 
@@ -217,11 +221,13 @@ def test_the_sdk_keeps_its_connection() -> None:
 def test_a_server_that_cuts_or_fails_in_a_stream_is_an_error_for_the_sdk(end: bytes) -> None:
     async def work() -> None:
         play: Play = [Move.READ, STREAM_HEAD + part("one ") + end]
-        async with RawServer([play]) as server, wire(server.url.removesuffix("/v1")) as gate:
-            client = through(gate)
+        async with (
+            RawServer([play]) as server,
+            wire(server.url.removesuffix("/v1")) as gate,
+            through(gate) as client,
+        ):
             with pytest.raises(ollama.ResponseError, match=r"ended its answer|out of memory"):
                 async for _ in await client.chat("m", HI, stream=True):
                     pass
-            await client.close()
 
     run(work)
