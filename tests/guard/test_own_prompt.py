@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.guard.own_prompt import CANARY, ENOUGH, PROMPT_LEAK, REACH, OwnPrompt
+from interlock.guard.own_prompt import CANARY, ENOUGH, PROMPT_LEAK, REACH, OwnPrompt, _words
 from tests.detectors.windows import flagged, streamed
 
 PROMPT = (
@@ -99,6 +99,11 @@ def test_canaries_are_found_whole_in_any_case() -> None:
         (CANARY, "ZX-41-FALKE"),
         (CANARY, "zx-41-falke"),
     ]
+
+
+@given(text=st.text(st.characters(max_codepoint=127), max_size=300))
+def test_words_of_ascii_are_what_they_are_in_any_text(text: str) -> None:
+    assert [*_words(text), "é"] == _words(f"{text} é")
 
 
 def test_letters_that_grow_without_case_move_no_span() -> None:
