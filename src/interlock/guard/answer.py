@@ -73,10 +73,13 @@ class AnswerJudge:
         """The detectors whose signals are taken out of this workload's answers. The others only speak to the log."""
         return frozenset() if self.mode is Mode.OBSERVE else frozenset(filter(self._withholds, self._readers))
 
-    def scan(self, text: str, only: frozenset[str] | None = None) -> tuple[Signal, ...]:
-        """What the detectors, or `only` some of them, find in a text that is to go out."""
+    def scan(self, text: str, only: frozenset[str] | None = None, *, echo: bool = False) -> tuple[Signal, ...]:
+        """What the detectors, or `only` some of them, find in a text that is to go out.
+
+        `echo`: it repeats what the client has sent, its own system prompt for one.
+        """
         found = self._rules.engine.scan(text, Channel.OUTPUT, only)
-        if self._own and (only is None or only & OWN):
+        if self._own and not echo and (only is None or only & OWN):
             found += tuple(signal for signal in self._own.scan(text) if only is None or signal.detector in only)
         return found
 
@@ -85,9 +88,9 @@ class AnswerJudge:
         readers = self._rules.engine.readers(Channel.OUTPUT)
         return readers | OWN if self._own else readers
 
-    def scan_recorded(self, text: str) -> tuple[Signal, ...]:
+    def scan_recorded(self, text: str, *, echo: bool = False) -> tuple[Signal, ...]:
         """What the detectors find in a whole text whose signals only speak to the log."""
-        return self.scan(text, self._readers - self.enforced)
+        return self.scan(text, self._readers - self.enforced, echo=echo)
 
     def pending(self, text: str) -> int:
         """The smallest index from which on `text`, which may go on, is not decided: something may be replaced there."""

@@ -170,8 +170,10 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
-            found = judge.scan(event.text)
-            steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
+            echo = event.channel is Channel.PARAMETER
+            found = judge.scan(event.text, echo=echo)
+            if found or not echo:
+                steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
             if edits := judge.edits(event.text, found, quoted=is_json(event.text)):
                 changed[event.path] = replaced(event.text, 0, edits)
     steps += [verdict.step for verdict in verdicts.values()]

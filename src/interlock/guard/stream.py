@@ -37,6 +37,7 @@ class _Growing:
     found: list[Signal] = field(default_factory=list)
     edits: list[tuple[Span, str]] = field(default_factory=list)
     closed: bool = False
+    echo: bool = False
 
 
 @dataclass(slots=True)
@@ -124,13 +125,15 @@ class StreamGuard:
         }
         data = b"".join(self._render(held, edit) for held in self._held)
         self._held.clear()
-        steps = [self._step(growing) for growing in self._texts.values()]
+        steps = [step for growing in self._texts.values() if (step := self._step(growing))]
         steps += [verdict.step for verdict in verdicts.values()]
         return Ending(data, tuple(steps), any(verdict.risky for verdict in verdicts.values()))
 
-    def _step(self, growing: _Growing) -> Step:
+    def _step(self, growing: _Growing) -> Step | None:
         text = "".join(growing.pieces)
-        found = (*growing.found, *self._judge.scan_recorded(text))
+        found = (*growing.found, *self._judge.scan_recorded(text, echo=growing.echo))
+        if growing.echo and not found:
+            return None
         return self._judge.text_step(growing.size, self._rules.digest(text), found)
 
     def _refuse_finished(self, choice: int) -> None:
@@ -139,7 +142,7 @@ class StreamGuard:
 
     def _add_text(self, delta: TextDelta, held: tuple[int, str] | None) -> tuple[int, str]:
         """Take a piece in; where it begins, and the text of its frame in this stream so far."""
-        growing = self._texts.setdefault(delta.stream, _Growing())
+        growing = self._texts.setdefault(delta.stream, _Growing(echo=delta.echo))
         if delta.again and growing.size:
             if delta.text != "".join(growing.pieces):
                 raise ProtocolError("a text is said once more and differs", status=502)
@@ -189,7 +192,9 @@ class StreamGuard:
             return
         base = growing.size - len(window)
         found = tuple(
-            s for s in self._judge.scan(window, self._judge.enforced) if growing.context <= s.span.start < until
+            s
+            for s in self._judge.scan(window, self._judge.enforced, echo=growing.echo)
+            if growing.context <= s.span.start < until
         )
         growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
         for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):

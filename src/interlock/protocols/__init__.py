@@ -45,7 +45,10 @@ class Usage(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A model's whole answer, understood. Its `events` are Text and Media (channel OUTPUT), ToolCall and Opaque."""
+    """A model's whole answer, understood. Its `events` are Text and Media, ToolCall and Opaque.
+
+    The channel of a text is OUTPUT, or PARAMETER if it only repeats what the client has sent.
+    """
 
     raw: bytes
     document: Document
@@ -57,12 +60,14 @@ class Answer(NamedTuple):
 class TextDelta(NamedTuple):
     """A piece of text. `stream` tells texts apart that grow side by side, such as ("content", choice 0).
 
-    `again`: it is no new piece; the protocol says the whole text once more. Then nothing may be added to it.
+    `again`: it is no new piece; the protocol says the whole text once more. Then nothing may be added to it. `echo`:
+    the client's own text, which the answer repeats.
     """
 
     stream: tuple[str, int]
     text: str
     again: bool = False
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
