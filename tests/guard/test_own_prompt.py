@@ -162,3 +162,10 @@ def test_the_worst_comes_to_an_end(unit: str) -> None:
     own = OwnPrompt([text[:100_000]], ["aaaaaaaaaaaab", "!!!!!!!!!!"])
     assert own.scan(text[:100_000]) is not None
     assert 0 <= own.pending(text) <= len(text)
+
+
+def test_of_a_long_prompt_a_quotation_is_no_leak_and_forty_words_are() -> None:
+    words = [f"word{number}" for number in range(1_000)]
+    own = OwnPrompt([" ".join(words)])
+    assert own.scan(" ".join(words[500:539])) == ()
+    assert flagged(own.scan(" ".join(words[500:540])))

@@ -43,7 +43,7 @@ def test_what_is_said_again_of_the_request_is_one_text_and_mere_settings_are_non
     tools = [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]
     (_, echo) = answered(tools=tools, metadata={"k": "v"})
     assert echo == f"parameter:k\nv\n{json.dumps(tools, separators=(',', ':'))}"
-    assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["output:role\nuser\ncontent\nhi"]
+    assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["parameter:role\nuser\ncontent\nhi"]
 
 
 def test_a_secret_in_what_is_said_again_takes_all_of_it_out() -> None:

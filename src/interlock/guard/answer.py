@@ -20,9 +20,9 @@ from interlock.provenance.labels import HARMLESS, property_names
 MOST_CALLS = 256
 # What is looked for in answers to one request.
 OWN = frozenset({PROMPT_LEAK, CANARY})
-HOLDS_SECRET = "It holds what a detector took for a secret."
+HOLDS = "It holds what may not go out"
 OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
-LEAK = "An argument holds what a detector took for a secret."
+MAY_NOT_LEAVE = "An argument holds what may not go out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,8 @@ class AnswerJudge:
             )
         )
         if isinstance(decision, Allow) and any(self._withholds(signal.detector) for signal in found):
-            decision = Deny(LEAK)
+            named = sorted({signal.detector for signal in found if self._withholds(signal.detector)})
+            decision = Deny(f"{MAY_NOT_LEAVE}: {', '.join(named)}.")
         allowed = isinstance(decision, Allow)
         step = Step(
             kind="call",
@@ -170,7 +171,8 @@ class AnswerJudge:
         decision = self._rules.policies.decide(question)
         if isinstance(decision, Deny):
             return decision.reason
-        return HOLDS_SECRET if self.withheld(self._rules.engine.scan(text, Channel.OUTPUT)) else ""
+        withheld = self.withheld(self._rules.engine.scan(text, Channel.OUTPUT))
+        return f"{HOLDS}: {withheld[0].detector}." if withheld else ""
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
         """The log's entry for a text that goes out."""

@@ -2,8 +2,9 @@
 
 The measure of a leak: twelve words in a row as they stand in the prompt, whatever their case and whatever stands
 between them. People who write about one subject share phrases of five or six words; who has twelve the same has
-copied. Where a script puts no spaces between words each character is one, and twice as many are needed. A prompt
-of fewer words is a leak only as a whole, and one of fewer than four is none.
+copied. Of a prompt of over 240 words it is a twentieth of them, forty at most: long ones hold documents, and an honest
+answer quotes a sentence or two. Where a script puts no spaces between words each character is one, and twice as many
+are needed. A prompt of fewer words is a leak only as a whole, and one of fewer than four is none.
 
 What it does NOT see: a prompt that is translated, encoded, summed up, or told with a word put in after every eleven.
 """
@@ -18,7 +19,8 @@ from interlock.model.event import Signal, Span
 PROMPT_LEAK = "system-prompt-leak"
 CANARY = "canary"
 # In words, and in characters where a script has no spaces; see above.
-ENOUGH, ENOUGH_UNSPACED = 12, 24
+ENOUGH, MOST, SHARE = 12, 40, 20
+UNSPACED = 2
 # `Be helpful.` is no secret, and would be found in honest answers.
 LEAST, LEAST_UNSPACED = 4, 8
 # A stream is held for so many characters of a leak that goes on; they are taken out while it does.
@@ -86,7 +88,9 @@ class OwnPrompt:
             words = _words(text)
             unspaced = 2 * sum(map(bool, map(_ONE_UNSPACED.match, words))) > len(words)
             if len(words) >= (LEAST_UNSPACED if unspaced else LEAST):
-                found.append((words, min(len(words), ENOUGH_UNSPACED if unspaced else ENOUGH)))
+                factor = UNSPACED if unspaced else 1
+                enough = max(ENOUGH * factor, min(MOST * factor, len(words) // SHARE))
+                found.append((words, min(len(words), enough)))
         return tuple(found)
 
     @cached_property

@@ -199,7 +199,7 @@ class StreamGuard:
         growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
         for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
             if growing.context <= span.start < until:
-                growing.edits.append((_moved(span, base), text))
+                _append(growing.edits, (_moved(span, base), text))
                 self._changed = True
         growing.decided = base + until
         growing.window, growing.context = window[until - 1 :], 1
@@ -246,6 +246,15 @@ class StreamGuard:
 
 
 _NO_CALLS = FrameEdit()
+
+
+def _append(edits: list[tuple[Span, str]], new: tuple[Span, str]) -> None:
+    """Add an edit; what goes on with the last one becomes a part of it, so that a long leak stays one."""
+    last, mark = edits[-1] if edits else (Span(0, 0), "")
+    if new[1] == mark and new[0].start < last.end:
+        edits[-1] = Span(last.start, max(last.end, new[0].end)), mark
+    else:
+        edits.append(new)
 
 
 def _moved(span: Span, by: int) -> Span:
