@@ -18,8 +18,10 @@ from typing import Protocol, cast
 
 import httptools
 
+from interlock.gateway.encodings import IDENTITY, Decoder
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.ways import Origin
+from interlock.model.errors import ProtocolError
 
 JSON = b"application/json"
 REASONS = {
@@ -40,7 +42,10 @@ TLS = b"\x16"
 
 @dataclass(slots=True)
 class HttpRequest:
-    """A whole request. Header names are in lower case; a header that stands twice is joined with `, `."""
+    """A whole request. Header names are in lower case; a header that stands twice is joined with `, `.
+
+    `body` is decoded, and its Content-Encoding is not among the headers.
+    """
 
     method: str
     target: str
@@ -103,6 +108,7 @@ class ClientConnection(asyncio.Protocol):
         self._header_count = self._header_bytes = self._fed = 0
         self._target = b""
         self._body = io.BytesIO()
+        self._decoder: Decoder | None = None
         self._answered: HttpRequest | None = None
         self._limits = {
             "idle": settings.idle_timeout_s,
@@ -161,7 +167,7 @@ class ClientConnection(asyncio.Protocol):
             return
         except httptools.HttpParserError as error:
             cause = error.__context__
-            if isinstance(cause, RefusedError):
+            if isinstance(cause, RefusedError | ProtocolError):
                 self._refuse(cause.status, cause.what)
             elif data.startswith(TLS):
                 self._refuse(400, "this port speaks plain HTTP, not TLS")
@@ -215,8 +221,6 @@ class ClientConnection(asyncio.Protocol):
             raise RefusedError(400, "CONNECT has no body")
         if b"upgrade" in headers:
             raise RefusedError(501, "protocol upgrades (WebSocket, h2c) are not covered here")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise RefusedError(415, "a compressed body is not accepted; send it as it is")
         if b"transfer-encoding" in headers:
             if version == "1.0":
                 raise RefusedError(400, "HTTP/1.0 has no transfer encodings")
@@ -224,17 +228,23 @@ class ClientConnection(asyncio.Protocol):
                 raise RefusedError(501, "no transfer encoding but chunked is accepted")
         if int(headers.get(b"content-length", b"0")) > self._settings.max_body_bytes:
             raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")
+        # From here on the body is what was decoded, and nobody is told of the encoding any more.
+        encoding = headers.pop(b"content-encoding", IDENTITY)
+        self._decoder = Decoder(encoding, self._settings.max_body_bytes) if encoding.lower() != IDENTITY else None
         # While another answer is being written nothing may come between its bytes; the client sends without it.
         if headers.get(b"expect", b"").lower() == b"100-continue" and not self._busy and not self._waiting:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._expect("body")
 
     def on_body(self, body: bytes) -> None:
-        if self._body.tell() + len(body) > self._settings.max_body_bytes:
-            raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")
-        self._body.write(body)
+        for piece in self._decoder.feed(body) if self._decoder else (body,):
+            if self._body.tell() + len(piece) > self._settings.max_body_bytes:
+                raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")
+            self._body.write(piece)
 
     def on_message_complete(self) -> None:
+        if self._decoder:
+            self._decoder.end()
         self._begun, self._in_headers, self._fed = False, True, 0
         method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
         version = self._parser.get_http_version()

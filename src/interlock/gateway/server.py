@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
+from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
 from interlock.gateway.pool import Pool
@@ -32,6 +33,7 @@ CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"
 CODES = {
     408: "request_timeout",
     413: "body_too_large",
+    415: "unsupported_encoding",
     431: "headers_too_large",
     501: "not_implemented",
     503: "too_many_connections",
@@ -140,7 +142,10 @@ class Gateway:
 
     def malformed(self, client: ClientConnection, status: int, what: str) -> None:
         """What is no request that can be served."""
-        self.refuse(client, status, CODES.get(status, "malformed_request"), what, what, close=True)
+        # RFC 9110, section 15.5.16: which encodings are accepted.
+        headers = b"accept-encoding: %b\r\n" % ", ".join(COVERED).encode() if status == 415 else b""
+        code = CODES.get(status, "malformed_request")
+        self.refuse(client, status, code, what, what, headers=headers, close=True)
 
     def serve(self, client: ClientConnection, request: HttpRequest) -> None:
         """Start the exchange that a request asks for."""

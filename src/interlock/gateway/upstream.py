@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import httptools
 
+from interlock.gateway.encodings import IDENTITY, Decoder
 from interlock.guard import Head
-from interlock.model.errors import UpstreamError
+from interlock.model.errors import ProtocolError, UpstreamError
 
 if TYPE_CHECKING:
     from interlock.gateway.pool import Pool
@@ -52,6 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
     _headers: list[tuple[bytes, bytes]]
     _head: Head | None
     _data: io.BytesIO
+    _decoder: Decoder | None
     _head_bytes: int
     _total: int
     _begun: bool
@@ -159,11 +161,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._pool.forget(self)
         if self._waiter is None or self._complete:
             return
-        if self._until_close and exc is None:
+        if not self._until_close or exc is not None:
+            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
+            return
+        try:
+            self._end_body()
+        except ProtocolError as error:
+            self._fail(self._undecoded(error))
+        else:
             self._complete = True
             self._waiter.on_data()
-        else:
-            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
 
     def on_message_begin(self) -> None:
         if self._complete:
@@ -181,8 +188,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers = []
             return
         fields = dict(self._headers)
-        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UpstreamError("compressed its answer though it was asked not to", where=self._pool.name)
+        encoding = fields.get(b"content-encoding", IDENTITY)
+        if encoding.lower() != IDENTITY:  # though it was asked not to
+            self._decoder = Decoder(encoding, self._pool.settings.max_body_bytes)
         self._until_close = b"content-length" not in fields and b"transfer-encoding" not in fields
         events = fields.get(b"content-type", b"").lower().startswith(self._stream_type)
         self._begun = True
@@ -190,13 +198,15 @@ class UpstreamConnection(asyncio.Protocol):
         self._streamed = self._head.streamed
 
     def on_body(self, body: bytes) -> None:
-        self._data.write(body)
-        self._total += len(body)
-        if self._total > self._pool.settings.max_body_bytes:
-            raise UpstreamError(f"answered over {self._pool.settings.max_body_bytes} bytes", where=self._pool.name)
+        for piece in self._decoder.feed(body) if self._decoder else (body,):
+            self._data.write(piece)
+            self._total += len(piece)
+            if self._total > self._pool.settings.max_body_bytes:
+                raise UpstreamError(f"answered over {self._pool.settings.max_body_bytes} bytes", where=self._pool.name)
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= FIRST_FINAL:
+            self._end_body()
             self._complete = True
             # Asked here, while the parser still knows: a moment later it has forgotten this answer.
             self._reusable = self._parser.should_keep_alive()
@@ -205,6 +215,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Know nothing of an answer."""
         self._headers = []
         self._head = None
+        self._decoder = None
         self._data = io.BytesIO()
         self._head_bytes = self._total = 0
         self._begun = self._heard = self._streamed = self._until_close = self._complete = self._reusable = False
@@ -235,9 +246,20 @@ class UpstreamConnection(asyncio.Protocol):
             self.deadline = None if self._complete else self._pool.stream_deadline()
 
     def _fault(self, error: httptools.HttpParserError) -> UpstreamError:
-        if isinstance(error.__context__, UpstreamError):
-            return error.__context__
+        cause = error.__context__
+        if isinstance(cause, UpstreamError):
+            return cause
+        if isinstance(cause, ProtocolError):
+            return self._undecoded(cause)
         return UpstreamError(f"did not answer in HTTP/1.1: {error}", where=self._pool.name)
+
+    def _undecoded(self, error: ProtocolError) -> UpstreamError:
+        return UpstreamError(f"sent what cannot be decoded: {error.brief}", where=self._pool.name)
+
+    def _end_body(self) -> None:
+        """Raises: ProtocolError if what was compressed is not whole."""
+        if self._decoder:
+            self._decoder.end()
 
     def _fail(self, error: UpstreamError) -> None:
         waiter, self._waiter = self._waiter, None
