@@ -92,6 +92,8 @@ def _place(document: Document, name: str) -> Path:
     match kind:
         case "reasoning":
             return ("delta", "reasoningContent", "text")
+        case "image":
+            return ("delta", "image", "error", "message")
         case "input":
             return ("delta", "toolUse", "input")
         case "result":
