@@ -120,6 +120,10 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == "healthz":
             where = _where(path, text, "", f"llm.upstreams.{name}")
             raise ConfigError(f"an upstream cannot be called {name!r}", where=where, hint="letters, digits, - and _")
+        for other in upstream.failover:
+            if other == name or other not in tables["upstreams"]:
+                where, hint = _where(path, text, f"llm.upstreams.{name}", "failover"), "name other upstreams"
+                raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
     for name, table in tables["limits"].items():
         _checked(limit, "limits", name, table, path, text)
     for name, table in tables["prices"].items():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, assert_never
 
+from interlock.gateway.failover import Turn
 from interlock.gateway.http import ClientConnection
 from interlock.gateway.routes import Route
 from interlock.gateway.upstream import UpstreamConnection
@@ -53,8 +54,9 @@ class Performer:
     """
 
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes
-    ) -> None:
+        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes,
+        credential: bytes,
+    ) -> None:  # fmt: skip
         self._gateway = gateway
         self._client = client
         self._exchange = exchange
@@ -62,6 +64,9 @@ class Performer:
         self.adapter = route.adapter
         self._path = path
         self._sent_headers = headers
+        self._credential = credential
+        self._body = b""
+        self._turn: Turn | None = None
         self._connection: UpstreamConnection | None = None
         self._failed: UpstreamError | None = None
         self._answer_headers = b""
@@ -92,6 +97,13 @@ class Performer:
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
         """The upstream's answer has begun."""
         assert self._wait is _Wait.HEAD
+        assert self._turn
+        assert self._connection
+        if self._turn.passes_answer(head.status):
+            connection, self._connection = self._connection, None
+            connection.release()
+            self._ask(self._turn)
+            return
         self._answer_headers = b"".join(
             b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
         )
@@ -105,7 +117,11 @@ class Performer:
 
     def on_error(self, error: UpstreamError) -> None:
         """The upstream failed."""
-        self._connection, self._failed = None, error
+        connection, self._connection = self._connection, None
+        if self._wait is _Wait.HEAD and self._turn and self._turn.passes_error(error, sent=connection is not None):
+            self._ask(self._turn)
+            return
+        self._failed = error
         if self._wait in (_Wait.HEAD, _Wait.DATA):
             self._throw(error)
 
@@ -156,6 +172,9 @@ class Performer:
         """Do it; what the guard is told (an UpstreamError is thrown), or _WAIT if that comes later."""
         match command:
             case Note(record=record, durable=durable):
+                if self._turn and self._turn.passed:
+                    steps = (*self._turn.passed, *record.steps)
+                    record = record._replace(upstream=self._turn.pool.name, steps=steps)
                 number = self._gateway.log.append(record)
                 self._noted = record
                 if durable:
@@ -164,8 +183,9 @@ class Performer:
                     return _WAIT
                 return None
             case Forward(body=body):
-                self._wait = _Wait.HEAD
-                self._gateway.pool(self._upstream).send(self._path, self._sent_headers, body, self.adapter, self)
+                self._wait, self._body = _Wait.HEAD, body
+                self._turn = Turn(self._gateway.pools, self._upstream)
+                self._ask(self._turn)
                 return _WAIT
             case Read():
                 return self._read()
@@ -187,6 +207,12 @@ class Performer:
                 return None
             case _:
                 assert_never(command)
+
+    def _ask(self, turn: Turn) -> None:
+        """Send the request to the upstream whose turn it is."""
+        # INVARIANT: a client's own key goes to the upstream that it asked for, and to no other.
+        own = self._credential if turn.pool.name == self._upstream else b""
+        turn.pool.send(self._path, self._sent_headers + own, self._body, self.adapter, self)
 
     def _read(self) -> Told | UpstreamError | object:
         if self._failed:

@@ -16,6 +16,8 @@ from interlock.protocols import BEARER, Adapter, Credential
 KEPT = 256
 # How long an idle connection is kept. Middleboxes forget silent ones after a few minutes and say nothing.
 KEPT_S = 60.0
+# How long an upstream that failed is asked after the others.
+DOWN_S = 10.0
 # How an upstream wants its key, where that is not the way of its protocol.
 FORMS = {"bearer": BEARER, **{name: Credential(name.encode()) for name in ("x-api-key", "api-key", "x-goog-api-key")}}
 
@@ -34,7 +36,12 @@ class Pool:
         """Raises: ConfigError if the address, the credential or the CA file cannot be used, or nothing can sign."""
         host, port, authority, base = address_parts(name, upstream)
         self.name = name
+        self.upstream = upstream
         self.settings = settings
+        self._connect_s = upstream.connect_timeout_s or settings.connect_timeout_s
+        self._answer_s = upstream.answer_timeout_s or settings.answer_timeout_s
+        self._stream_s = upstream.stream_timeout_s or settings.stream_timeout_s
+        self._down_until = 0.0
         self._loop = loop
         self._host, self._port, self._base = host, port, base
         self._ssl = tls_context(name, upstream) if upstream.url.startswith("https:") else None
@@ -57,6 +64,24 @@ class Pool:
     def is_idle(self) -> bool:
         """Whether nobody waits for an answer, or for a connection."""
         return len(self._open) == len(self._idle) and not self._tasks
+
+    @property
+    def is_down(self) -> bool:
+        """Whether it failed a moment ago."""
+        return self._loop.time() < self._down_until
+
+    def failed(self) -> None:
+        """It could not serve a request."""
+        self._down_until = self._loop.time() + DOWN_S
+
+    def probe(self) -> None:
+        """It is asked: if it failed some time ago, by this request alone, until that one has found out."""
+        if self._down_until:
+            self.failed()
+
+    def recovered(self) -> None:
+        """It served a request."""
+        self._down_until = 0.0
 
     def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
         """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
@@ -83,7 +108,7 @@ class Pool:
 
     def stream_deadline(self) -> float:
         """Until when the next piece of an answer has to come."""
-        return self._loop.time() + self.settings.stream_timeout_s
+        return self._loop.time() + self._stream_s
 
     def keep(self, connection: UpstreamConnection) -> None:
         """Take an idle connection back."""
@@ -124,13 +149,13 @@ class Pool:
 
     def _begin(self, connection: UpstreamConnection, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
         if waiter.connected(connection):
-            connection.send(data, stream_type, waiter, self._loop.time() + self.settings.answer_timeout_s)
+            connection.send(data, stream_type, waiter, self._loop.time() + self._answer_s)
         else:
             self.keep(connection)
 
     async def _connect(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
         try:
-            async with asyncio.timeout(self.settings.connect_timeout_s):
+            async with asyncio.timeout(self._connect_s):
                 _, connection = await self._loop.create_connection(
                     lambda: UpstreamConnection(self),
                     self._host,

@@ -206,7 +206,7 @@ class Gateway:
             if name in request.headers
         )
         steps = exchange(adapter, below, request.body, call, self.rules)
-        performer = Performer(self, client, steps, route, sent, headers + credential)
+        performer = Performer(self, client, steps, route, sent, headers, credential)
         self.performing.add(performer)
         performer.start()
 
