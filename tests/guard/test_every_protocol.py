@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.guard import Emit, Head, Rules
@@ -64,6 +64,7 @@ def test_an_honest_answer_passes_byte_by_byte(spoken: Spoken, stream: bool) -> N
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("spoken", EVERY)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_key_leaves_in_no_cut(spoken: Spoken, stream: bool, data: st.DataObject) -> None:
     pieces = cut(data, f"It is {KEY}, keep it.")
@@ -77,6 +78,7 @@ def test_a_key_leaves_in_no_cut(spoken: Spoken, stream: bool, data: st.DataObjec
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("spoken", EVERY)
 @pytest.mark.parametrize("calls", [(EVIL,), (EVIL, HONEST), (HONEST, EVIL), (EVIL, HONEST, EVIL)])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_refused_call_goes_and_the_others_stay(
     spoken: Spoken, calls: tuple[ModelCall, ...], stream: bool, data: st.DataObject
@@ -93,6 +95,7 @@ def test_a_refused_call_goes_and_the_others_stay(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("spoken", EVERY)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_is_hidden_from_the_model_is_put_back(spoken: Spoken, stream: bool, data: st.DataObject) -> None:
     count = iter(range(1_000))
@@ -113,6 +116,7 @@ def test_what_is_hidden_from_the_model_is_put_back(spoken: Spoken, stream: bool,
 
 
 @pytest.mark.parametrize("spoken", EVERY)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_stream_that_is_cut_off_gives_no_call_and_says_so(spoken: Spoken, data: st.DataObject) -> None:
     request = spoken.request(f"read {PAGE}", None, True)
