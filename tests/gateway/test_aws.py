@@ -4,7 +4,6 @@ import asyncio
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
@@ -213,20 +212,22 @@ def test_a_client_that_leaves_while_they_are_looked_for_is_forgotten() -> None:
 # The client's side
 
 
-def presented(gate: Wire, access_key: str) -> bytes:
+def presented(gate: Wire, token: str) -> bytes:
     scope = f"20260101/{REGION}/bedrock/aws4_request"
-    said = f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders=host, Signature=0"
+    said = f"AWS4-HMAC-SHA256 Credential=any/{scope}, SignedHeaders=host, Signature=0\r\nX-Amz-Security-Token: {token}"
     return gate.post(BODY, path=PATH).replace(f"Bearer {gate.key}".encode(), said.encode())
 
 
-def test_an_interlock_key_is_known_where_a_signed_request_names_its_key() -> None:
+def test_an_interlock_key_is_known_as_the_token_of_a_session() -> None:
     async def work() -> None:
         async with RawServer([[Move.READ, WHOLE]]) as server, wire(server.url.removesuffix("/v1")) as gate:
             assert (await gate.ask(presented(gate, gate.key))).status == 200
-            for wrong in (gate.key[:-1] + "7a", "x" + gate.key, gate.key + ",Credential=", "AKIDEXAMPLE"):
-                answer: Any = await gate.ask(presented(gate, wrong))
+            for wrong in (gate.key[:-1] + "7a", "x" + gate.key, "IQoJb3JpZ2luX2VjE", ""):
+                answer = await gate.ask(presented(gate, wrong))
                 assert answer.status == 401
                 assert b"AccessDeniedException" in answer.body
+                assert b"AWS_SESSION_TOKEN" in answer.body
             assert server.connections == 1
+            assert not any(word in server.asked[0] for word in (b"ilk_", b"AWS4", b"Security-Token"))
 
     run(work)

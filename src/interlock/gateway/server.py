@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -46,10 +45,9 @@ SWEEP_S = 1.0
 FLUSH_S = 1.0
 FAULT = "a fault in interlock itself; nothing was let through"
 _REFUSED = "the credential was refused. Use a key made by `interlock identity add`."
-_SIGNED = " AWS's own stay with interlock: set AWS_ACCESS_KEY_ID to the key, or AWS_BEARER_TOKEN_BEDROCK over TLS."
-# A signed request of an AWS SDK names the key it was signed with. An interlock key there proves who asks by being
-# known, as anywhere else; the signature is nothing that we could check, or need.
-_SIGV4 = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^/, ]*)/")
+# What a client is told that signs with credentials of AWS (Signature Version 4): those are interlock's alone.
+_SIGV4 = b"AWS4-HMAC-SHA256"
+_SIGNED = " For an AWS SDK: in AWS_SESSION_TOKEN, beside any AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 UNRECORDED = "interlock: the audit log cannot be written, so nothing is let through"
 HEALTH = b'{"status":"ok"}'
 
@@ -177,7 +175,7 @@ class Gateway:
         try:
             principal = self.keyring.prove(_presented(request.headers), self.rules.now_us())
         except IdentityError as error:
-            told = _REFUSED + (_SIGNED if _SIGV4.match(_presented(request.headers)) else "")
+            told = _REFUSED + (_SIGNED if request.headers.get(b"authorization", b"").startswith(_SIGV4) else "")
             challenge, adapter = b"www-authenticate: Bearer\r\n", route.adapter
             self.refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
             return
@@ -344,8 +342,7 @@ def _presented(headers: Mapping[bytes, bytes]) -> str:
     """What a caller shows to prove who it is: an interlock key wherever SDKs put keys, else the first of those."""
     shown = [headers[name].decode("latin-1") for name in CREDENTIALS if name in headers]
     keys = [one for one in shown if "ilk_" in one] or shown
-    signed = _SIGV4.match(keys[0]) if keys else None
-    return signed[1] if signed and "ilk_" in signed[1] else keys[0] if keys else ""
+    return keys[0] if keys else ""
 
 
 def _error(status: int, code: str, message: str) -> bytes:
