@@ -1,11 +1,14 @@
 """Upstreams of AWS: who signs, for which region, with which credentials, and what happens while there are none."""
 
 import asyncio
+import contextlib
 import sys
 import threading
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import CredentialRetrievalError
 
@@ -16,7 +19,8 @@ from interlock.model.errors import ConfigError
 from interlock.model.record import RecordKind
 from interlock.testing.bedrock import ACCESS_KEY, REGION, SECRET_KEY, signer
 from interlock.testing.raw import Move, Play, RawServer
-from tests.gateway.wire import Wire, head, run, until, wire
+from tests.gateway.proxied import proxied
+from tests.gateway.wire import PROVIDER_KEY, Wire, head, run, until, wire
 
 URL = "https://bedrock-runtime.eu-north-1.amazonaws.com"
 PATH = "/openai/model/eu.anthropic.claude-v1%3A0/converse"
@@ -229,5 +233,33 @@ def test_an_interlock_key_is_known_as_the_token_of_a_session() -> None:
                 assert b"AWS_SESSION_TOKEN" in answer.body
             assert server.connections == 1
             assert not any(word in server.asked[0] for word in (b"ilk_", b"AWS4", b"Security-Token"))
+
+    run(work)
+
+
+def test_boto3_shows_a_bearer_token_through_the_proxy(tmp_path: Path, machine: pytest.MonkeyPatch) -> None:
+    machine.setenv("AWS_BEARER_TOKEN_BEDROCK", "any")  # which boto3 sends over TLS only
+
+    async def work() -> None:
+        async with proxied(tmp_path, [[Move.READ, WHOLE]]) as world:
+            proxy = f"http://interlock:{world.gate.key}@127.0.0.1:{world.gate.port}"
+
+            def ask() -> str:
+                client = boto3.client(
+                    "bedrock-runtime",
+                    endpoint_url=f"https://{world.place}/v1",
+                    region_name=REGION,
+                    verify=str(tmp_path / "ours/ca.pem"),
+                    config=Config(proxies={"https": proxy}, retries={"total_max_attempts": 1}),
+                )
+                with contextlib.closing(client):
+                    messages = [{"role": "user", "content": [{"text": "hi"}]}]
+                    answer = client.converse(modelId="eu.anthropic.claude-v1:0", messages=messages)
+                text: str = answer["output"]["message"]["content"][0]["text"]
+                return text
+
+            assert await asyncio.to_thread(ask) == "hello"
+            assert world.server.asked[0].startswith(b"POST /v1/model/eu.anthropic.claude-v1%3A0/converse ")
+            assert f"Bearer {PROVIDER_KEY}".encode() in world.server.asked[0]
 
     run(work)
