@@ -169,3 +169,11 @@ def test_of_a_long_prompt_a_quotation_is_no_leak_and_forty_words_are() -> None:
     own = OwnPrompt([" ".join(words)])
     assert own.scan(" ".join(words[500:539])) == ()
     assert flagged(own.scan(" ".join(words[500:540])))
+
+
+@given(st.lists(st.sampled_from("alpha beta gamma delta epsilon zeta eta theta".split()), min_size=4, max_size=60))
+def test_every_leak_holds_one_of_the_words_that_are_looked_for_first(words: list[str]) -> None:
+    own = OwnPrompt([" ".join(words)])
+    assert own._marks
+    for at in range(max(1, len(words) - 11)):
+        assert flagged(own.scan(" ".join(words[at : at + 12])))

@@ -21,6 +21,8 @@ CANARY = "canary"
 # In words, and in characters where a script has no spaces; see above.
 ENOUGH, MOST, SHARE = 12, 40, 20
 UNSPACED = 2
+# Of which at least one stands in every leak; looking for each costs a fiftieth of cutting a text into words.
+MOST_MARKS = 24
 # `Be helpful.` is no secret, and would be found in honest answers.
 LEAST, LEAST_UNSPACED = 4, 8
 # A stream is held for so many characters of a leak that goes on; they are taken out while it does.
@@ -94,6 +96,24 @@ class OwnPrompt:
         return tuple(found)
 
     @cached_property
+    def _marks(self) -> tuple[str, ...] | None:
+        """Words of which every leak holds one, the longest that serve; None if it takes too many of them.
+
+        To look for a few words is several times cheaper than to cut a text into its own.
+        """
+        marks: list[str] = []
+        for words, count in self._prompts:
+            last = -1
+            for at in range(len(words) - count + 1):
+                if last >= at:
+                    continue
+                last, mark = max(enumerate(words[at : at + count], at), key=lambda found: len(found[1]))
+                marks.append(mark)
+                if len(marks) > MOST_MARKS:
+                    return None
+        return tuple(dict.fromkeys(marks))
+
+    @cached_property
     def _pairs(self) -> frozenset[int]:
         """The hashes of all two words in a row. Where no such pair stands, no leak can go on."""
         return frozenset(pair for words, _ in self._prompts for pair in map(hash, pairwise(words)))
@@ -132,6 +152,10 @@ class OwnPrompt:
         """The longest stretches of `text` in which every word is part of a phrase of a prompt."""
         if not self._pairs:
             return []
+        if self._marks is not None:
+            folded = _folded(text)
+            if not any(mark in folded for mark in self._marks):
+                return []
         words = _words(text)
         chains = list(self._chains(words))
         if not chains:
