@@ -20,7 +20,9 @@ PATH = "/model/m/invoke"
 VERSION = {"anthropic_version": "bedrock-2023-05-31"}
 HI: list[Any] = [{"role": "user", "content": "hi"}]
 TRACE: dict[str, Any] = {"guardrail": {"input": {"gr.1": {"words": ["secret words"]}}}}
-METRICS: dict[str, Any] = {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 3, "outputTokenCount": 4, "invocationLatency": 5}}
+METRICS: dict[str, Any] = {
+    "amazon-bedrock-invocationMetrics": {"inputTokenCount": 3, "outputTokenCount": 4, "invocationLatency": 5}
+}
 MESSAGE: dict[str, Any] = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
     "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 1},

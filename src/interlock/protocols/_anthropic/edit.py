@@ -55,7 +55,8 @@ def edit_frame(frame: Frame, edit: FrameEdit, write: Write) -> bytes:
     if frame.document is None:
         return frame.raw
     document = decode(encode(frame.document))
-    key = (0, document.get("index", -1))
+    index = document.get("index")
+    key = (0, index if type(index) is int else -1)
     if key in edit.calls and edit.calls[key] is None:
         return _refused(document, edit.told.get(key, ""), write)
     for (name, _), text in edit.texts.items():
