@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from interlock.gateway.http import LINGER_S, MAX_HEADERS
+from interlock.gateway.http import LINGER_S
+from interlock.gateway.reading import MAX_HEADERS
 from interlock.testing.raw import Move, Play, RawServer
 from tests.gateway.wire import (
     BODY,
@@ -182,7 +183,7 @@ def test_a_request_that_ends_too_early(part: bytes) -> None:
                 assert await client.ended() == b""
             async with gate.client() as client:
                 client.send(part)
-                await until(lambda: any(c._begun for c in gate.gateway.clients))
+                await until(lambda: any(c._reader.begun for c in gate.gateway.clients))
                 client.writer.transport.abort()
                 await until(lambda: not gate.gateway.clients)
             assert [record.status for record in gate.refusals()] == [400, 400]
@@ -226,9 +227,9 @@ def test_more_bytes_do_not_move_a_deadline() -> None:
             client.send(b"POST / HTTP/1.1\r\n")
             await until(lambda: any(c.timed_out == "header" for c in gate.gateway.clients))
             [connection] = gate.gateway.clients
-            first, fed = connection.deadline, connection._fed
+            first, fed = connection.deadline, connection._reader.fed
             client.send(b"Host: g\r\n")
-            await until(lambda: connection._fed > fed)
+            await until(lambda: connection._reader.fed > fed)
             assert connection.deadline == first
 
     run(work)
@@ -406,7 +407,7 @@ def test_head_has_no_body() -> None:
     [
         (b"GET /openai/v1/chat/completions", 405, "method_not_allowed"),
         (b"OPTIONS *", 404, "not_covered"),
-        (b"GET /openai/v1/models", 404, "not_covered"),
+        (b"GET /openai/v1/files", 404, "not_covered"),
         (b"POST http://g/openai/v1/chat/completions", 404, "not_covered"),
         (b"POST //openai/v1/chat/completions", 404, "not_covered"),
         (b"POST /openai/v1/chat/completions/", 404, "not_covered"),
