@@ -241,9 +241,10 @@ def _within(value: object, declared: dataclasses.Field[Any], where: str) -> obje
         raise ConfigError(
             f"{declared.name} must be at least {least}, not {value}", where=where, hint="correct the value"
         )
-    if isinstance(value, str) and choices and value not in ("", *choices):
-        hint = f"one of {', '.join(choices)}"
-        raise ConfigError(f"{declared.name} cannot be {value!r}", where=where, hint=hint)
+    for one in value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ():
+        if choices and one not in ("", *choices):
+            hint = f"one of {', '.join(choices)}"
+            raise ConfigError(f"{declared.name} cannot be {one!r}", where=where, hint=hint)
     return value
 
 
