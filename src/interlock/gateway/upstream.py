@@ -54,7 +54,7 @@ class UpstreamConnection(asyncio.Protocol):
     _head: Head | None
     _data: io.BytesIO
     _decoder: Decoder | None
-    _head_bytes: int
+    _head_bytes: int  # and those of a chunk's head, and of trailers
     _total: int
     _begun: bool
     _heard: bool
@@ -141,8 +141,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         self._heard = True
-        if not self._begun:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -151,7 +150,7 @@ class UpstreamConnection(asyncio.Protocol):
             if not self._complete:
                 self._fail(self._fault(error))
                 return
-        if not self._begun and self._head_bytes > self._pool.settings.max_header_bytes:
+        if self._head_bytes > self._pool.settings.max_header_bytes and not self._complete:
             self._fail(UpstreamError("sent too long a head", where=self._pool.name))
             return
         self._tell()
@@ -197,7 +196,11 @@ class UpstreamConnection(asyncio.Protocol):
         self._head = Head(status, events and status == OK)
         self._streamed = self._head.streamed
 
+    def on_chunk_header(self) -> None:
+        self._head_bytes = 0
+
     def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
         for piece in self._decoder.feed(body) if self._decoder else (body,):
             self._data.write(piece)
             self._total += len(piece)
