@@ -84,7 +84,7 @@ class Pool:
         self._down_until = 0.0
 
     def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
-        """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
+        """Send `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
         send = partial(self._send, path, headers, body, adapter, waiter)
         if self._signer and self._signer.is_due:
             self._task(self._signer.look())
@@ -95,8 +95,9 @@ class Pool:
 
     def _send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
         target = joined(self._base, adapter.base, path)
-        data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
-            target.encode(), self._fixed, self._credential(adapter, target, body), len(body), headers, body
+        data = b"%b %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
+            adapter.method, target.encode(), self._fixed, self._credential(adapter, target, body),
+            len(body), headers, body,
         )  # fmt: skip
         while self._idle:
             connection, _ = self._idle.popitem()
@@ -144,7 +145,7 @@ class Pool:
             return self._signer.headers(path, body)
         if not self._key:
             return b""
-        form = self._form or adapter.credential
+        form = self._form or adapter.credential or BEARER
         return b"%b: %b%b\r\n" % (form.header, form.prefix, self._key)
 
     def _begin(self, connection: UpstreamConnection, data: bytes, stream_type: bytes, waiter: Waiter) -> None:

@@ -196,7 +196,7 @@ class Proxy:
             reason = f"not covered: {request.method} {place}{path}"
             gateway.refuse(client, 404, "not_covered", told, reason, f"/{place.host}{path}", principal=principal)
             return
-        if gateway.is_no_post(client, request, found.route, found.route.name):
+        if gateway.is_other_method(client, request, found.route, found.route.name):
             return
         below = found.below + question + query
         if not found.direct:

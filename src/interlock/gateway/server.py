@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.perform import Performer
-from interlock.gateway.pool import Pool
+from interlock.gateway.pool import FORMS, Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
@@ -19,7 +19,7 @@ from interlock.knowledge import redact
 from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, ConfigError, IdentityError
 from interlock.model.record import Record, RecordKind, Verdict
-from interlock.protocols import Adapter
+from interlock.protocols import BEARER, Adapter, Credential
 from interlock.protocols import encode as _encode
 from interlock.store.log import AuditLog
 
@@ -170,7 +170,7 @@ class Gateway:
             told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
             self.refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
             return
-        if self.is_no_post(client, request, route, path):
+        if self.is_other_method(client, request, route, path):
             return
         try:
             principal = self.keyring.prove(_presented(request.headers), self.rules.now_us())
@@ -196,6 +196,9 @@ class Gateway:
 
         `credential` is header lines for the upstream, beside those that the adapter names.
         """
+        if route.adapter.credential is None:
+            shown = replace(route.adapter, credential=_form(request.headers))
+            route = replace(route, adapter=shown)
         adapter = route.adapter
         call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, self.rules.now_us())
         headers = b"".join(
@@ -208,13 +211,13 @@ class Gateway:
         self.performing.add(performer)
         performer.start()
 
-    def is_no_post(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
-        """Whether a request was refused for its method: everything that is read here is a POST."""
-        if request.method == "POST":
+    def is_other_method(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
+        """Whether a request was refused because its method is not that of its protocol."""
+        adapter, method = route.adapter, route.adapter.method
+        if request.method == method.decode():
             return False
-        reason, allow = f"{request.method} {path}", b"allow: POST\r\n"
-        adapter = route.adapter
-        self.refuse(client, 405, "method_not_allowed", "use POST", reason, path, adapter=adapter, headers=allow)
+        told, reason, allow = f"use {method.decode()}", f"{request.method} {path}", b"allow: %b\r\n" % method
+        self.refuse(client, 405, "method_not_allowed", told, reason, path, adapter=adapter, headers=allow)
         return True
 
     def _health(self, client: ClientConnection, presented: str) -> None:
@@ -343,6 +346,12 @@ def _presented(headers: Mapping[bytes, bytes]) -> str:
     shown = [headers[name].decode("latin-1") for name in CREDENTIALS if name in headers]
     keys = [one for one in shown if "ilk_" in one] or shown
     return keys[0] if keys else ""
+
+
+def _form(headers: Mapping[bytes, bytes]) -> Credential:
+    """The header in which a caller shows its key, as the form of a credential."""
+    names = ("x-api-key", "api-key", "x-goog-api-key")
+    return next((FORMS[name] for name in names if name.encode() in headers), BEARER)
 
 
 def _error(status: int, code: str, message: str) -> bytes:

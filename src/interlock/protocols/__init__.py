@@ -190,8 +190,9 @@ class Adapter:
 
     `routes` are the paths as the SDKs write them, with names in braces: `/model/{model}/converse`. `base` is what of
     them an upstream's own address stands for: `https://host/some/v1` for `/v1` in the OpenAI protocols. `query` names
-    the parameters that may follow, `headers` the request headers that an upstream needs. `stream_type` is the media
-    type of a streamed answer. `request`, `answer` and `reader` raise ProtocolError on what the protocol does not
+    the parameters that may follow, `headers` the request headers that an upstream needs. `credential` is None where
+    the upstream's key goes into the header in which the client shows its own. `stream_type` is the media type of a
+    streamed answer. `request`, `answer` and `reader` raise ProtocolError on what the protocol does not
     allow, and nothing else. `edit_request` replaces texts, and arguments of calls, by the paths of their events.
     `error` is the body of an error in the protocol's own shape (status, code, message); `stream_error` the same as
     bytes of a stream. Examples give bytes and expect the events, written short: `user:hello`, `call:pay({"to":"x"})`.
@@ -211,7 +212,8 @@ class Adapter:
     base: str = ""
     query: frozenset[str] = frozenset()
     headers: tuple[bytes, ...] = ()
-    credential: Credential = BEARER
+    credential: Credential | None = BEARER
+    method: bytes = b"POST"
     stream_type: bytes = b"text/event-stream"
 
     def target(self, path: str) -> Target | None:
