@@ -131,8 +131,9 @@ def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) ->
         facts = PassMedia(workload, media.kind, media.channel.value, media.source)
         if isinstance(denied := decide(facts), Deny):
             return 403, denied, NOT_PERMITTED
-    # A list of models is asked of none.
-    if request.model and isinstance(denied := decide(CallModel(workload, request.model)), Deny):
+    # A list of models is asked of none: there is neither a model nor a word to it.
+    asked = bool(request.model or request.raw)
+    if asked and isinstance(denied := decide(CallModel(workload, request.model)), Deny):
         return 403, denied, NOT_PERMITTED
     for what in sorted(request.asks - STRIPPABLE):
         if isinstance(denied := decide(Obtain(workload, what)), Deny):
