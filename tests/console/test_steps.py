@@ -58,10 +58,10 @@ def test_every_step_is_worded() -> None:
 def test_the_story_tells_what_was_taken_replaced_observed_and_hidden() -> None:
     page = read(of(various()), "/sessions/va1105")
     story = (
-        "Image content that nobody has looked into came into the conversation at step 2. interlock took logprobs out of",
-        "the answer (step 5). interlock replaced a piece of a text at step 9: canary, invisible text. 1 text of its",
-        "answers, the first one at step 10, held what would have been replaced: this workload is only observed. 3 values",
-        "were hidden from the model, first at step 6.",
+        "Image content that nobody has looked into came into the conversation at step 2. interlock took logprobs out",
+        "of the answer (step 5). interlock replaced a piece of a text at step 9: canary, invisible text. 1 text of its",
+        "answers, the first one at step 10, held what would have been replaced: this workload is only observed. 3",
+        "values were hidden from the model, first at step 6.",
     )
     assert " ".join(story) in page.text
 
