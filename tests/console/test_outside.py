@@ -48,6 +48,15 @@ def test_a_connection_is_parted_where_the_page_is() -> None:
     assert [row.to for row in rows(stored(began, other, ended))] == ["a.org:443", "b.org:443"]
 
 
+def test_a_connection_that_came_to_nothing_was_not_read() -> None:
+    read_, failed = (
+        connection("c", "a.org:443", "read", 1),
+        connection("c", "a.org:443", "no TLS handshake", 2, Verdict.FAILED),
+    )
+    told = rows(stored(read_, failed))
+    assert [(row.said, row.reason) for row in told] == [("No connection", "no TLS handshake")]
+
+
 def test_what_a_connection_says_that_is_not_known_is_not_taken_for_read() -> None:
     assert rows(stored(connection("c", "a.org:443", "something new", 1)))[0].outcome is Outcome.OBSERVED
 

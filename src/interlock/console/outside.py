@@ -31,7 +31,7 @@ _ENDED = "ended"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A refused request or a connection. `to` is its host or route.
+    """A refused request or a connection. `to` is its host or route; `began`, that it was let through just then.
 
     `sent` and `received` are the bytes of a connection as the client saw them, None as long as they are not known.
     """
@@ -44,6 +44,7 @@ class Row:
     sent: int | None = None
     received: int | None = None
     lasted_us: int | None = None
+    began: bool = False
 
 
 def rows(records: Iterable[Stored]) -> tuple[Row, ...]:
@@ -55,13 +56,14 @@ def rows(records: Iterable[Stored]) -> tuple[Row, ...]:
     ends: dict[str, int] = {}
     for stored in records:
         row, request = _row(stored), stored.record.request
-        ended = ends.pop(request, None) if row.said == "Passed unread" else None
-        if row.said == "Ended" and request:
+        if row.began and request in ends:
+            end = ends.pop(request)
+            if found[end].outcome is Outcome.RECORDED:
+                found[end] = replace(found[end], said=row.said, outcome=row.outcome)
+            continue
+        if not row.began and request and stored.record.kind is RecordKind.CONNECT:
             ends[request] = len(found)
-        if ended is None:
-            found.append(row)
-        else:
-            found[ended] = replace(found[ended], said=row.said, outcome=row.outcome)
+        found.append(row)
     return tuple(found)
 
 
@@ -76,5 +78,5 @@ def _row(stored: Stored) -> Row:
         row = Row(stored, Outcome.RECORDED, "Ended", record.upstream, "")
         return replace(row, sent=record.bytes_in, received=record.bytes_out, lasted_us=record.latency_us)
     if record.reason == "read":
-        return Row(stored, Outcome.ALLOWED, "Read", record.upstream, "")
-    return Row(stored, Outcome.OBSERVED, "Passed unread", record.upstream, "")
+        return Row(stored, Outcome.ALLOWED, "Read", record.upstream, "", began=True)
+    return Row(stored, Outcome.OBSERVED, "Passed unread", record.upstream, "", began=True)
