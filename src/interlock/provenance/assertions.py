@@ -30,6 +30,7 @@ _WHOLES = frozenset(
     "article attachment content contents doc document file html image log logs markdown page resource text transcript "
     "url web webpage website".split()
 )
+_MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
 _TITLES = frozenset("filename heading label name subject summary title topic".split())
 _PEOPLE = frozenset("addressbook colleague contact employee member people person user".split())
 _NAMES = frozenset({"name", "fullname", "displayname"})
@@ -67,12 +68,12 @@ class Result:
     @property
     def made(self) -> bool:
         """Whether it is the answer of a call that made something."""
-        return self.labels.sink in ("write", "send")
+        return self.labels.sink in ("write", "send") and not _MAKES.isdisjoint(words(self.labels.name))
 
     @property
     def _may_assert(self) -> bool:
         said = words(self.labels.name)
-        if self.labels.sink not in ("read", "write", "send") or (self.labels.open_world and not self.made):
+        if not self.made and (self.labels.sink != "read" or self.labels.open_world):
             return False
         return _HANDS_OUT.isdisjoint(said) or _WHOLES.isdisjoint(said)
 
@@ -143,7 +144,7 @@ def _is_utmost(record: Record, result: Result, request: Request) -> bool:
 
     Only one object can be it for each field that counts something or says when; with two alike none is.
     """
-    most, least = request.superlative()
+    most, least = request.superlative(words(result.labels.name))
     if not most and not least:
         return False
     for key, text in record.fields:

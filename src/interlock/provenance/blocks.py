@@ -92,7 +92,8 @@ def _mapping(lines: _Lines, indent: int, depth: int) -> dict[str, object]:
     out: dict[str, object] = {}
     while (found := lines.peek()) and found[0] == indent and not found[1].startswith("- "):
         match = _KEY.fullmatch(found[1])
-        if not match or match[1] in out:
+        if not match or (out and match[1] <= next(reversed(out))):
+            # Dumpers sort the keys, and write none twice; a text that somebody put together seldom has them so.
             raise _NotBlocksError
         key, value = match[1], (match[2] or "").strip(" ")
         lines.at += 1
