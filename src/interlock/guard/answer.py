@@ -174,7 +174,7 @@ class AnswerJudge:
         decision = self._rules.policies.decide(question)
         if isinstance(decision, Deny):
             return decision.reason
-        withheld = self.withheld(self._rules.engine.scan(text, Channel.OUTPUT))
+        withheld = self.withheld(self.scan(text))
         return f"{HOLDS}: {withheld[0].detector}." if withheld else ""
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
@@ -198,8 +198,7 @@ class AnswerJudge:
 
     def _scan_arguments(self, event: ToolCall, arguments: object) -> tuple[Signal, ...]:
         said = [event.arguments] if arguments is None else [text for _, text in texts(arguments, ())]
-        scan = self._rules.engine.scan
-        return tuple(signal for text in said for signal in scan(text, Channel.OUTPUT))
+        return tuple(signal for text in said for signal in self.scan(text))
 
 
 def is_json(text: str) -> bool:

@@ -163,6 +163,7 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
     steps: list[Step] = []
     changed: dict[Path, str] = {}
     verdicts: dict[Path, CallVerdict] = {}
+    texts: dict[Path, list[Text]] = {}
     for event in answer.events:
         if isinstance(event, ToolCall):
             if len(verdicts) >= MOST_CALLS:
@@ -172,17 +173,29 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
-            echo = event.channel is Channel.PARAMETER
-            found = judge.scan(event.text, echo=echo)
-            if found or not echo:
-                steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
-            if edits := judge.edits(event.text, found, quoted=is_json(event.text)):
-                changed[event.path] = replaced(event.text, 0, edits)
+            texts.setdefault(_sort(event.path), []).append(event)
+    for joined in texts.values():
+        text, echo = "".join(event.text for event in joined), joined[0].channel is Channel.PARAMETER
+        found = judge.scan(text, echo=echo)
+        if found or not echo:
+            steps.append(judge.text_step(len(text), rules.digest(text), found))
+        if edits := judge.edits(text, found, quoted=is_json(text)):
+            start = 0
+            for event in joined:
+                if (new := replaced(event.text, start, edits)) != event.text:
+                    changed[event.path] = new
+                start += len(event.text)
     steps += [verdict.step for verdict in verdicts.values()]
     out = _edited(adapter, answer, changed, verdicts, judge)
     risky = any(verdict.risky for verdict in verdicts.values())
     yield Note(log.answer(OK, tuple(steps), sent=len(out)), durable=risky)
     yield Reply(OK, out)
+
+
+def _sort(path: Path) -> Path:
+    """A place without its numbers, but for the choice: clients make one text of an answer's blocks of a sort."""
+    choice = path[:2] if path[:1] in (("choices",), ("candidates",)) else ()
+    return (*choice, *(part for part in path[len(choice) :] if isinstance(part, str)))
 
 
 def _edited(
@@ -214,6 +227,7 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exc
                 log.sent += len(out)
                 yield Emit(out)
         reader.end()
+        guard.finish()
     except (UpstreamError, ProtocolError) as error:
         fault = error.brief
     except ClientGoneError:
