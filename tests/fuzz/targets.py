@@ -15,7 +15,6 @@ from interlock.gateway.reading import HttpRequest, RefusedError, RequestReader
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.upstream import UpstreamConnection
 from interlock.guard import Forward, Head, Rules
-from interlock.guard.answer import is_json
 from interlock.guard.hiding import _can_change
 from interlock.model.errors import ProtocolError, UpstreamError
 from interlock.model.event import Channel, Event, Text, ToolCall
@@ -78,7 +77,7 @@ def check_request(adapter: Adapter, data: bytes) -> None:
 
 def _edited(number: int, event: Event) -> str:
     """What to put in the place of an event: JSON in that of JSON, as the guard does."""
-    quoted = isinstance(event, ToolCall) or (isinstance(event, Text) and is_json(event.text))
+    quoted = isinstance(event, ToolCall) or (isinstance(event, Text) and event.text.lstrip()[:1] in ("{", "["))
     return f'{{"edited":{number}}}' if quoted else f"edited {number}"
 
 
