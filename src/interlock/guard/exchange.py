@@ -7,9 +7,10 @@ only after its record is durable; and every way out of here leaves a record.
 
 import re
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice
 from interlock.guard.budgets import Exceeded
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
+from interlock.guard.edits import is_json, replaced
 from interlock.guard.hiding import hide
 from interlock.guard.inspect import Inspected, inspect, logged, place_name
 from interlock.guard.measure import measure
@@ -160,6 +161,9 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
     assert isinstance(body, bytes)
     answer = adapter.answer(body)
     log.usage, log.spent = answer.usage, Spent.ALL
+    log.said = sum(
+        len(e.arguments if isinstance(e, ToolCall) else e.text) for e in answer.events if isinstance(e, Text | ToolCall)
+    )
     steps: list[Step] = []
     changed: dict[Path, str] = {}
     verdicts: dict[Path, CallVerdict] = {}
@@ -231,8 +235,10 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exc
     except (UpstreamError, ProtocolError) as error:
         fault = error.brief
     except ClientGoneError:
+        log.said = guard.said
         yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), GONE))
         return
+    log.said = guard.said
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
     ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice
+from interlock.guard.edits import Edits, is_json
 from interlock.guard.inspect import place_name
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
@@ -38,7 +39,7 @@ class _Growing:
     decided: int = 0
     size: int = 0
     found: list[Signal] = field(default_factory=list)
-    edits: list[tuple[Span, str]] = field(default_factory=list)
+    edits: Edits = field(default_factory=Edits)
     closed: bool = False
     echo: bool = False
     last: "_Part | None" = None
@@ -132,6 +133,11 @@ class StreamGuard:
         if self._held_bytes > self._rules.limit or self._text_size > self._rules.limit:
             raise ProtocolError(f"the answer is over {self._rules.limit} bytes", status=502)
         return b"".join(self._release())
+
+    @property
+    def said(self) -> int:
+        """The characters of all texts and arguments so far."""
+        return self._text_size + sum(len(piece) for called in self._calls.values() for piece in called.arguments)
 
     def finish(self) -> None:
         """Decide on the texts as they stand.
@@ -254,7 +260,7 @@ class StreamGuard:
             return
         for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
             if context <= span.start < until:
-                _append(growing.edits, (_moved(span, base), text))
+                growing.edits.add(_moved(span, base), text)
                 self._changed = True
 
     def _release(self) -> Iterable[bytes]:
@@ -276,7 +282,7 @@ class StreamGuard:
         changed = {
             stream: new
             for stream, (start, text) in held.texts.items()
-            if (new := replaced(text, start, self._parts[stream].growing.edits)) != text
+            if (new := self._parts[stream].growing.edits.apply(text, start)) != text
         }
         arguments = self._restored(held) if self._arguments else {}
         finishes = calls.notices and any(isinstance(d, Finish) and d.choice in calls.notices for d in held.frame.deltas)
@@ -299,15 +305,6 @@ class StreamGuard:
 
 
 _NO_CALLS = FrameEdit()
-
-
-def _append(edits: list[tuple[Span, str]], new: tuple[Span, str]) -> None:
-    """Add an edit; what goes on with the last one becomes a part of it, so that a long leak stays one."""
-    last, mark = edits[-1] if edits else (Span(0, 0), "")
-    if new[1] == mark and new[0].start < last.end:
-        edits[-1] = Span(last.start, max(last.end, new[0].end)), mark
-    else:
-        edits.append(new)
 
 
 def _strings(event: Opaque) -> list[tuple[Path, str]]:
