@@ -105,7 +105,8 @@ def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, req
         return False
     holding = [record for record in result.objects if _has(record, value, _IDS)]
     return any(
-        result.made or _named(record, result, request) or _is_utmost(record, result, request) for record in holding
+        result.made or _named(record, result, request, exactly=False) or _is_utmost(record, result, request)
+        for record in holding
     )
 
 
@@ -130,10 +131,14 @@ def _values(record: Record, among: frozenset[str]) -> list[str]:
     return [text for key, text in record.fields if "." not in key and not among.isdisjoint(words(key)[-1:])]
 
 
-def _named(record: Record, result: Result, request: Request) -> bool:
+def _named(record: Record, result: Result, request: Request, *, exactly: bool = True) -> bool:
     """Whether the request names this object, by a title that no call had written, or by a query that found it alone."""
     for title in _values(record, _TITLES):
-        if len(title) <= LONGEST_TITLE and request.names(title) and not any(bare(title) in at for at in result.written):
+        if (
+            len(title) <= LONGEST_TITLE
+            and request.names(title, exactly=exactly)
+            and not any(bare(title) in at for at in result.written)
+        ):
             return True
     asked = _texts(result.arguments)
     return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)
