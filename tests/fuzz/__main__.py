@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of every adapter and of HTTP on both sides: `make fuzz FUZZ="--seconds 60 http-client"`.
+"""Coverage-guided fuzzing of every adapter and of HTTP on both sides: `make fuzz FUZZ=60 TARGETS=http-client`.
 
 Each target runs in a process of its own. What it learns stays in build/fuzz; what it finds is printed and kept there.
 `--keep` writes the smallest inputs that cover what was learned to tests/corpus/fuzz, where the test suite replays them.
