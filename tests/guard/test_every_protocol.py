@@ -20,7 +20,7 @@ from interlock.testing.model import ModelCall, Say
 from tests.detectors.keys import EXAMPLES
 from tests.guard.play import STREAMED, WHOLE, Played, make_rules, play
 from tests.guard.protocols import SPOKEN, Spoken, Told
-from tests.protocols.wire import DONE, chunk
+from tests.protocols.wire import DONE, answer, choice, chunk
 
 KEY = EXAMPLES["github_pat"]
 MARK = "[removed by interlock: credential-leak]"
@@ -195,3 +195,18 @@ def test_a_key_in_pieces_of_what_is_not_understood_does_not_leave(field: str) ->
     assert (played.records[-1].status, played.records[-1].verdict) == (502, Verdict.BLOCKED)
     harmless = [piece("a "), piece("b. "), chunk({}, "stop"), DONE]
     assert play(spoken.body("hi", stream=True), STREAMED, *harmless).sent == b"".join(harmless)
+
+
+@pytest.mark.parametrize("name", ["Tool_calls", "FUNCTION_CALL", "Content", "toolCalls"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_field_in_other_letters_is_none_that_passes_unread(name: str, stream: bool) -> None:
+    """Go's encoding/json matches names without regard to case; `toolCalls` is no such name."""
+    calls = [{"index": 0, "id": "c1", "type": "function", "function": {"name": "send_mail", "arguments": "{}"}}]
+    spoken = SPOKEN["openai-chat"]
+    script = (
+        (STREAMED, chunk({name: calls}), chunk({}, "stop"), DONE)
+        if stream
+        else (WHOLE, answer(choice("x", **{name: calls})))
+    )
+    played = play(spoken.body("hi", stream=stream), *script)
+    assert (b"send_mail" in played.sent) == (name == "toolCalls")

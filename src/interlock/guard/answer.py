@@ -22,6 +22,13 @@ MOST_CALLS = 256
 # What is looked for in answers to one request.
 OWN = frozenset({PROMPT_LEAK, CANARY})
 HOLDS = "It holds what may not go out"
+# Where answers have their texts and calls. Some readers, such as Go's, take a name in any case for the field.
+FIELDS = frozenset(
+    "tool_calls function_call function name arguments choices message delta content output item response call_id type "
+    "content_block tool_use input partial_json candidates parts functionCall args toolUse toolUseId text".split()
+)
+_FIELDS = frozenset(name.lower() for name in FIELDS)
+OTHER_LETTERS = "The name of a field is written in other letters, and some readers would take it for the field."
 # Longer ones are cut by browsers and servers.
 LONGEST_ADDRESS = 2_048
 OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
@@ -189,6 +196,8 @@ class AnswerJudge:
             text = event.data if event.source == "url" else ""
         else:
             question, text = PassOpaque(self._workload, place_name(event.path), "answer"), event.text
+        if any(isinstance(part, str) and part not in FIELDS and part.lower() in _FIELDS for part in event.path):
+            return OTHER_LETTERS
         decision = self._rules.policies.decide(question)
         if isinstance(decision, Deny):
             return decision.reason
