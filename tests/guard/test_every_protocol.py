@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -202,11 +203,10 @@ def test_a_key_in_pieces_of_what_is_not_understood_does_not_leave(field: str) ->
 def test_a_field_in_other_letters_is_none_that_passes_unread(name: str, stream: bool) -> None:
     """Go's encoding/json matches names without regard to case; `toolCalls` is no such name."""
     calls = [{"index": 0, "id": "c1", "type": "function", "function": {"name": "send_mail", "arguments": "{}"}}]
+    more: dict[str, Any] = {name: calls}
     spoken = SPOKEN["openai-chat"]
     script = (
-        (STREAMED, chunk({name: calls}), chunk({}, "stop"), DONE)
-        if stream
-        else (WHOLE, answer(choice("x", **{name: calls})))
+        (STREAMED, chunk({name: calls}), chunk({}, "stop"), DONE) if stream else (WHOLE, answer(choice("x", **more)))
     )
     played = play(spoken.body("hi", stream=stream), *script)
     assert (b"send_mail" in played.sent) == (name == "toolCalls")
