@@ -112,7 +112,7 @@ class Conversation:
         self._said.append((event.text, origin, tool, asked))
         if labels is not None and isinstance(event, Text) and origin is Origin.UNTRUSTED:
             self._results.append((labels, event, len(self._calls)))
-            if labels.asserted and _is_terse(event.text):
+            if labels.asserted and not labels.secret and _is_terse(event.text):
                 # Its values are searched as any other's, but there is no room in it to talk a model into something.
                 return Origin.ASSERTED
         if origin is Origin.USER:
