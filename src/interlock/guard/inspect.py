@@ -43,6 +43,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     place = rules.sessions.place(workload, marks, request)
     offered = {event.name: event for event in events if isinstance(event, ToolDefinition)}
     conversation = Conversation()
+    known: dict[str, ToolLabels] = {}
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
     for index, event in enumerate(events):
@@ -50,7 +51,9 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         if found:
             signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
         tool = event.tool if isinstance(event, Text | Media) else ""
-        labels = derive(tool, offered.get(tool), rules.tools) if tool else None
+        if tool and tool not in known:
+            known[tool] = derive(tool, offered.get(tool), rules.tools)
+        labels = known.get(tool)
         output = labels.output if labels else Origin.UNTRUSTED
         origin = conversation.add(event, output, labels if tool in offered else None)
         if isinstance(event, Text | Media) and index >= place.known and origin is not None:
