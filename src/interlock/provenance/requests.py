@@ -22,6 +22,8 @@ _WEAK = frozenset(
     "pdf png pptx the their this to txt und update with xls xlsx your".split()
 )
 FEWEST_LETTERS = 4
+# A name of a field that any request has.
+_COMMON = frozenset({"from"})
 _SENTENCE = re.compile(r"[.!?;\n]\s+|\n")
 _HANDLED = frozenset({"write", "send", "money"})
 # Asked for only together with the kind of object: who asks for a meeting has not asked for a file.
@@ -81,12 +83,12 @@ class Request:
         return not _kinds(nouns).isdisjoint(self._stems)
 
     def refers_to(self, field: str) -> bool:
-        """Whether the request has a word for this field of an object, `attendees` for participants."""
+        """Whether the request speaks of such a field of an object: of attendees, say, for `participants`."""
         wanted = set(words(field))
-        for group in request_words().fields:
-            if not wanted.isdisjoint(group):
-                return not self._words.isdisjoint(group)
-        return not wanted.isdisjoint(self._stems)
+        return any(
+            not wanted.isdisjoint(group) and not self._words.isdisjoint(group - _COMMON)
+            for group in request_words().fields
+        )
 
     def names(self, title: str, *, exactly: bool) -> bool:
         """Whether all words that tell this title from others stand in the request.
