@@ -111,10 +111,15 @@ def _step(event: Text | Media, origin: Origin, found: tuple[Signal, ...], digest
     )
 
 
-@lru_cache(maxsize=4_096)
 def logged(name: str) -> str:
     """A name that a client or a model chose, as the log may keep it: cut, and with no credential in it."""
-    return redact(name[: 2 * LONGEST_NAME])[:LONGEST_NAME]
+    # Cut before it is remembered: a name can be as long as a body.
+    return _logged(name[: 2 * LONGEST_NAME])
+
+
+@lru_cache(maxsize=4_096)
+def _logged(name: str) -> str:
+    return redact(name)[:LONGEST_NAME]
 
 
 def noted(found: Iterable[Signal]) -> tuple[Noted, ...]:

@@ -45,7 +45,7 @@ class OwnPrompt:
     """The system texts of one request and the canaries, ready to be looked for in its answer.
 
     Pure, and linear in what it is given. The first scan reads the texts, so one that is never asked costs nothing; keep
-    it for the next request with the same texts. It then holds about ten times their size. Thread-safe: what two
+    it for the next request with the same texts. It then holds about thirty times their size. Thread-safe: what two
     threads work out at once is the same.
     """
 
