@@ -4,7 +4,8 @@ What: images in Markdown and HTML (style sheets, frames and forms included) whos
 them, and links whose address carries encoded text, long text or long random characters. Why: whoever shows an image
 fetches its address, so an order hidden in a document can have the model send out what it has read, and nobody clicks.
 Limits: bare addresses without Markdown or HTML around them are not read; nor is what an image's path says in plain
-words, or which server is asked. A link may say as much as honest links do. Code that is quoted counts as well.
+words, or which server A link may say as much as honest links do. Code that is quoted counts as well, and so does
+an address in which over four others begin, whatever it says.
 """
 
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from interlock.detectors import Detector
-from interlock.detectors.data_exfiltration.addresses import tells
+from interlock.detectors.data_exfiltration.addresses import is_absolute, tells
 from interlock.model.event import Channel, Signal, Span
 from interlock.model.meta import Confidence, Example, Maturity, Meta, Severity
 
@@ -26,9 +27,21 @@ LONGEST_ADDRESS = 2_048
 LONGEST_TAG = 512
 REST_OF_TAG = 256
 REACH = LONGEST_TEXT + LONGEST_ADDRESS + REST_OF_TAG + 64
+# INVARIANT: a place ends where the next but so many begins, so none is in more than these and the work is linear. No
+# honest address has so many others in it, or so many parentheses: what reaches so far is flagged unread.
+MOST_WITHIN = 4
+MOST_PARENTHESES = 64
 
+# An address with a server in it begins so, with the tricks that browsers forgive; the rest is read when it is judged.
+_SERVER = r"<?\s*+(?:[a-z][a-z0-9+.\s-]{0,20}[:&]|[/\\]\s{0,16}[/\\]|&|%)|\d{1,8}\s{0,8};\s{0,8}url"
+LONGEST_BEGINNING = 32
 # What stands before an address: `](` of images and links, `]:` of definitions, `url(` of CSS, `<`, an attribute's `=`.
-_OPENERS = re.compile(r"\][(:]\s{0,16}|<(?=[A-Za-z])|[uU][rR][lL]\(\s{0,16}[\"']?|=\s{0,8}", re.ASCII)
+# It counts if a server is named behind it, or may come to be named behind the end.
+_OPENERS = re.compile(
+    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|=\s{{0,8}}+(?P<quote>[\"']?+))"
+    rf"(?=(?P<server>{_SERVER})|\s*+[\s\S]{{0,{LONGEST_BEGINNING}}}+\Z)",
+    re.IGNORECASE | re.ASCII,
+)
 _KINDS = {"](": "inline", "]:": "definition", "<": "auto", "=": "name"}
 _NAME = re.compile(
     r"(?<![\w-])(src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)\s{0,8}\Z",
@@ -39,9 +52,6 @@ LONGEST_NAME = 18
 _WITHIN = re.compile(r"[\w.-]", re.ASCII)
 # Behind these the address is written in tags only; elsewhere they are names in programs.
 _IN_TAGS_ONLY = frozenset({"background", "data", "action", "formaction", "ping", "content"})
-# An address with a server in it begins so, with the tricks that browsers forgive; the rest is read when it is judged.
-_SERVER = re.compile(r"<?\s*(?:[a-z][a-z0-9+.\s-]{0,20}[:&]|[/\\]\s*[/\\]|&|%)|\d+\s*;\s*url", re.IGNORECASE | re.ASCII)
-LONGEST_BEGINNING = 24
 _VALUES = {
     "definition": re.compile(r"<?[^\s<>]*>?"),
     "css": re.compile(r"[^)]*\)?"),
@@ -52,7 +62,7 @@ _ANGLE = re.compile(r"<[^<>\n]*>?")
 # What has more parentheses in parentheses is no link to cmark, markdown-it and micromark.
 DEEPEST = 32
 _PARENTHESES = re.compile(r"[()]|\n[ \t]*\n")
-_TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\Z")
+_TITLE = re.compile(r"(?<!\s)\s++(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\Z")
 _REFRESH = re.compile(r"(?i)\A\s*\d*\s*;?\s*url\s*=\s*['\"]?")
 _TAG = re.compile(rf"<([A-Za-z][\w:-]*)[^<>]{{0,{LONGEST_TAG}}}\Z", re.ASCII)
 _REST_OF_TAG = re.compile(rf"[^<>]{{0,{REST_OF_TAG}}}>")
@@ -62,52 +72,104 @@ LONGEST_BEGUN = 32
 _BEGUN = re.compile(r"(?<![\w-])[a-z:]{3,10}\s{0,8}=?\s{0,8}\Z", re.IGNORECASE | re.ASCII)
 _BEGUN_TAG = re.compile(rf"<(?:[A-Za-z][^<>]{{0,{LONGEST_TAG}}})?\Z")
 _ANY = re.compile(r"[\[\]<=(]")
+# The end of a text is read for its last openers in pieces, each so many times as long as the one before.
+_FIRST_LOOK, _FURTHER = 128, 4
+
+
+class _Opener(NamedTuple):
+    """What stands before an address that names a server, or may come to (not `sure`); `name`: the attribute's."""
+
+    start: int
+    at: int
+    kind: str
+    name: re.Match[str] | None
+    sure: bool
 
 
 class _Place(NamedTuple):
-    """Where an image or link stands, its addresses, and whether more text could change any of this."""
+    """Where an image or link stands, and its address, from `at` to `until`.
+
+    `crowded`: other places begin in the address, or so many parentheses stand in it, that it ends here unread.
+    `open`: more text could change any of this.
+    """
 
     start: int
     end: int
-    addresses: list[str]
+    kind: str
+    at: int
+    until: int
     fetched: bool
+    crowded: bool
+    open: bool
+
+
+class _End(NamedTuple):
+    """Where an address ends; see `_Place`."""
+
+    at: int
+    crowded: bool
     open: bool
 
 
 def _detect(text: str) -> tuple[Signal, ...]:
     found: list[Signal] = []
-    for place in sorted(_places(text, 0), key=lambda place: (place.start, -place.end)):
+    for place in sorted(_places(text, _openers(text, 0)), key=lambda place: (place.start, -place.end)):
         if found and place.end <= found[-1].span.end:
             continue
-        if any(tells(address, fetched=place.fetched) for address in place.addresses):
+        addresses = _addresses(text, place)
+        if any((place.crowded and is_absolute(one)) or tells(one, fetched=place.fetched) for one in addresses):
             rule = "image" if place.fetched else "link"
             found.append(Signal(ID, rule, SCORE, Span(place.start, place.end)))
     return tuple(found)
 
 
-def _places(text: str, floor: int) -> Iterator[_Place]:
-    """Every place from `floor` on at which an address stands that names a server, or may come to name one."""
-    texts: dict[int, int] | None = None
-    for opener in _OPENERS.finditer(text, floor):
-        start, at = opener.span()
-        kind = _KINDS.get(opener.group().rstrip(), "css")
-        quoted = kind == "name" and text[at : at + 1] in ("'", '"')
-        if len(text) - at > LONGEST_BEGINNING and not _SERVER.match(text, at + quoted):
-            continue
+def _openers(text: str, floor: int) -> list[_Opener]:
+    found = []
+    for match in _OPENERS.finditer(text, floor):
+        start, at = match.span()
+        kind, name = _KINDS.get(match.group()[:2] if match.group()[0] == "]" else match.group()[0], "css"), None
         if kind == "name":
             name = _NAME.search(text, max(0, start - LONGEST_NAME), start)
-            if name and (place := _attribute(text, name.start(), at, name[1].lower())):
+            if name is None:
+                continue
+            at = match.start("quote")
+        elif kind == "css" and _WITHIN.match(text[start - 1 : start]):
+            continue
+        found.append(_Opener(start, at, kind, name, match["server"] is not None))
+    return found
+
+
+def _places(text: str, openers: list[_Opener]) -> Iterator[_Place]:
+    """The places of openers that follow each other up to the end of `text`."""
+    texts: dict[int, int] | None = None
+    sure = [opener.start for opener in openers if opener.sure]
+    passed = 0
+    for opener in openers:
+        start, at, kind, name, is_sure = opener
+        passed += is_sure
+        # One character of the opener that is one too many: what ends before it does not reach it.
+        crowd = (
+            sure[passed + MOST_WITHIN] + 1 if passed + MOST_WITHIN < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
+        )
+        if name:
+            if place := _attribute(text, name.start(), at, name[1].lower(), crowd):
                 yield place
             continue
-        if kind == "css" and _WITHIN.match(text[start - 1 : start]):
-            continue
         if kind in ("inline", "definition"):
-            texts = _texts(text, floor) if texts is None else texts
+            texts = _texts(text, max(0, start - LONGEST_TEXT - 1)) if texts is None else texts
             start = texts.get(start, start)
-        end, closed = _inline_end(text, at) if kind == "inline" else _value_end(kind, text, at)
+        end = _inline_end(text, at, crowd) if kind == "inline" else _value_end(kind, text, at, crowd)
         # What a definition is for stands elsewhere: an image may use it.
         fetched = text[start] == "!" or kind in ("definition", "css")
-        yield _Place(start, end, [_bare(text[at:end], kind)], fetched, not closed)
+        yield _Place(start, end.at, kind, at, end.at, fetched, end.crowded, end.open)
+
+
+def _addresses(text: str, place: _Place) -> list[str]:
+    value = text[place.at : place.until]
+    if place.kind not in ("name", "srcset"):
+        return [_bare(value, place.kind)]
+    address = _REFRESH.sub("", value.strip("\"' "))
+    return address.replace(",", " ").split() if place.kind == "srcset" else [address]
 
 
 def _bare(value: str, kind: str) -> str:
@@ -118,58 +180,60 @@ def _bare(value: str, kind: str) -> str:
     return _TITLE.sub("", value).strip(" <>\"'")
 
 
-def _inline_end(text: str, at: int) -> tuple[int, bool]:
-    """Where the address in parentheses that begins at `at` ends, and whether more text would not change that."""
-    limit = min(len(text), at + LONGEST_ADDRESS)
-    decided = limit == at + LONGEST_ADDRESS
+def _inline_end(text: str, at: int, crowd: int) -> _End:
+    """Where the address in parentheses that begins at `at` ends, at `crowd` at the latest."""
+    bound = min(at + LONGEST_ADDRESS, crowd)
+    limit = min(len(text), bound)
     inner = at
     if angle := _ANGLE.match(text, at, limit):
         # Parentheses between angle brackets are part of the address; while the second bracket may come, nobody knows.
         inner = angle.end() if angle.group().endswith(">") else at
-        if angle.end() == limit and inner == at and not decided:
-            return limit, False
+        if angle.end() == limit and inner == at and limit < bound:
+            return _End(limit, crowded=False, open=True)
     depth = 0
-    for match in _PARENTHESES.finditer(text, inner, limit):
+    for count, match in enumerate(_PARENTHESES.finditer(text, inner, limit)):
         if match.group() == "(":
             depth += 1
             if depth > DEEPEST:
-                return match.start(), True
+                return _End(match.start(), crowded=False, open=False)
         elif match.group() != ")":
-            return match.start(), True
+            return _End(match.start(), crowded=False, open=False)
         elif depth == 0:
-            return match.end(), True
+            return _End(match.end(), crowded=False, open=False)
         else:
             depth -= 1
-    return limit, decided
+        if count == MOST_PARENTHESES:
+            return _End(match.end(), crowded=True, open=False)
+    return _End(limit, crowded=limit == crowd, open=limit < bound)
 
 
-def _value_end(kind: str, text: str, at: int) -> tuple[int, bool]:
+def _value_end(kind: str, text: str, at: int, crowd: int) -> _End:
     """The same for an address that is closed in another way."""
-    limit = at + LONGEST_ADDRESS
-    match = _VALUES[kind].match(text, at, limit)
+    bound = min(at + LONGEST_ADDRESS, crowd)
+    match = _VALUES[kind].match(text, at, bound)
     end = match.end() if match else at
     quote = text[at : at + 1] if kind == "name" else ""
-    if quote in ("'", '"'):
-        return end, end == limit or (end - at > 1 and text[end - 1] == quote)
-    return end, end == limit or end < len(text)
+    closed = end - at > 1 and text[end - 1] == quote if quote in ("'", '"') else end < len(text)
+    return _End(end, crowded=end == crowd, open=end < bound and not closed)
 
 
-def _attribute(text: str, at: int, value: int, name: str) -> _Place | None:
+def _attribute(text: str, at: int, value: int, name: str, crowd: int) -> _Place | None:
     """An attribute with its whole tag, if it is short. A link's address waits for a click, all others are fetched."""
     near = text.rfind("<", max(0, at - LONGEST_TAG - 1), at)
     tag = _TAG.match(text[near:at]) if near >= 0 else None
     if tag is None and name in _IN_TAGS_ONLY:
         return None
     clicked = name in ("href", "xlink:href") and (tag is None or tag[1].lower() in ("a", "area"))
-    end, closed = _value_end("name", text, value)
-    address = _REFRESH.sub("", text[value:end].strip("\"' "))
-    addresses = address.replace(",", " ").split() if name == "srcset" else [address]
-    if tag is None:
-        return _Place(at, end, addresses, not clicked, not closed)
-    if rest := _REST_OF_TAG.match(text, end):
-        return _Place(near, rest.end(), addresses, not clicked, not closed)
-    closed = closed and (len(text) - end > REST_OF_TAG or "<" in text[end:])
-    return _Place(near, end, addresses, not clicked, not closed)
+    kind = "srcset" if name == "srcset" else "name"
+    end, crowded, open_ = _value_end("name", text, value, crowd)
+    start, until = at if tag is None else near, end
+    if tag and not crowded:
+        limit = min(crowd, end + REST_OF_TAG + 1)
+        if rest := _REST_OF_TAG.match(text, end, limit):
+            until = rest.end()
+        else:
+            open_ = open_ or (len(text) < limit and "<" not in text[end:])
+    return _Place(start, until, kind, value, end, not clicked, crowded, open_)
 
 
 def _texts(text: str, floor: int) -> dict[int, int]:
@@ -199,14 +263,26 @@ def _pending(text: str) -> int:
     last = text.rfind("<", floor)
     if last >= 0 and _BEGUN_TAG.match(text, last):
         at = min(at, last)
-    return min(at, _open_bracket(text, floor), *(place.start for place in _places(text, floor) if place.open))
+    openers = _last_openers(text, floor)
+    return min(at, _open_bracket(text), *(place.start for place in _places(text, openers) if place.open))
 
 
-def _open_bracket(text: str, floor: int) -> int:
+def _last_openers(text: str, floor: int) -> list[_Opener]:
+    """All openers from somewhere on, at `floor` at the earliest, whose places may be open: the last of those there."""
+    size = _FIRST_LOOK
+    while True:
+        near = max(floor, len(text) - size)
+        openers = _openers(text, near)
+        if near == floor or sum(opener.sure for opener in openers) > MOST_WITHIN + 1:
+            return openers
+        size *= _FURTHER
+
+
+def _open_bracket(text: str) -> int:
     """The first bracket that may come to be the text of a link: not closed yet, or closed by the last character."""
     opened: list[int] = []
     end = len(text)
-    for bracket in _BRACKETS.finditer(text, floor):
+    for bracket in _BRACKETS.finditer(text, max(0, end - LONGEST_TEXT)):
         at = bracket.start()
         if bracket.group() == "[":
             opened.append(at - 1 if text[at - 1 : at] == "!" else at)

@@ -87,6 +87,11 @@ def tells(address: str, *, fetched: bool) -> bool:
     return _fetch_tells(parts) if fetched else _click_tells(parts)
 
 
+def is_absolute(address: str) -> bool:
+    """Whether an address names a server."""
+    return _parts(address) is not None
+
+
 def _parts(address: str) -> _Parts | None:
     """An address as browsers take it (WHATWG URL): backslashes are slashes, line breaks nothing. None if relative."""
     plain = _IGNORED.sub("", html.unescape(address)).strip("\x00 ").replace("\\", "/")
@@ -131,7 +136,7 @@ def _pieces(parts: _Parts, *, fetched: bool) -> Iterator[str]:
 
 def _is_data(piece: str, least: int) -> bool:
     """Whether a piece holds text in a form that is not for reading."""
-    if not piece:
+    if len(piece) < least:
         return False
     needless = len(_NEEDLESS.findall(piece))
     return (needless >= 4 and needless * 6 >= len(piece)) or _encodes(_decoded(piece), least)
@@ -167,9 +172,11 @@ def _readable(data: bytes) -> bool:
 def _random(text: str, longest: int) -> bool:
     """Whether a piece of `text` is longer than ids and digests are, and no words: its kinds of characters alternate."""
     for run in _RUN.findall(text):
+        if len(run) <= longest:
+            continue
         kinds = [c.isupper() + 2 * c.isdigit() for c in run if c not in "-_"]
         changes = sum(one != next_ for one, next_ in pairwise(kinds))
-        if len(run) > longest and changes * 5 >= len(kinds) * 2:
+        if changes * 5 >= len(kinds) * 2:
             return not _DIGEST.fullmatch(run) or len(run) > LONG_DIGEST
     return False
 
