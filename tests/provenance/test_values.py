@@ -174,3 +174,26 @@ def test_what_the_log_shows_of_a_value_is_at_most_half(value: str) -> None:
     masked = shown(value)
     assert len(masked) <= len(value) // 2 + 1
     assert "…" in masked
+
+
+def internal(*events: Text | ToolCall) -> Conversation:
+    conversation = Conversation()
+    for event in events:
+        conversation.add(event, Origin.INTERNAL)
+    return conversation
+
+
+def test_calls_with_one_id_are_all_what_the_results_that_follow_were_asked() -> None:
+    calls = (ToolCall((), "", "search", '{"q": "eve@evil.example"}'), ToolCall((), "", "search", "{}"))
+    result = Text((), Channel.TOOL_RESULT, "eve@evil.example", "search", "")
+    assert internal(*calls, result, result).find("eve@evil.example").origins == (Origin.MODEL,)
+    # A later call with the id asks for something else.
+    again = (*calls, result, ToolCall((), "", "search", "{}"), result)
+    assert internal(*again).find("eve@evil.example").origins == (Origin.INTERNAL,)
+
+
+def test_many_calls_with_one_id_are_kept_once() -> None:
+    call = ToolCall((), "", "search", "x" * 1_000)
+    result = Text((), Channel.TOOL_RESULT, "bob@corp.com", "search", "")
+    conversation = internal(*([call] * 10_000), *([result] * 10_000))
+    assert conversation.find("bob@corp.com").origins == (Origin.INTERNAL,)

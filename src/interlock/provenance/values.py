@@ -76,9 +76,11 @@ class Conversation:
 
     def __init__(self) -> None:
         self._said: list[tuple[str, Origin, str, str]] = []
+        # By id: the arguments of the calls since the last result, and what had been asked when that came.
+        self._asking: dict[str, list[str]] = {}
         self._asked: dict[str, str] = {}
         self._calls: list[ToolCall] = []
-        self._results: list[tuple[ToolLabels, Text, int]] = []
+        self._results: list[tuple[ToolLabels, Text, int, str]] = []
         self._user: list[str] = []
         self._asked_for: Request | None = None
         self._parsed: list[Result] | None = None
@@ -94,7 +96,7 @@ class Conversation:
         match event:
             case ToolCall():
                 self._calls.append(event)
-                self._asked[event.call_id] = self._asked.get(event.call_id, "") + " " + event.arguments
+                self._asking.setdefault(event.call_id, []).append(event.arguments)
                 return None
             case Text():
                 origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
@@ -110,10 +112,12 @@ class Conversation:
                 return None
         if origin is None:
             return None
-        asked = self._asked.get(event.call_id, "") if isinstance(event, Text) and origin is Origin.INTERNAL else ""
-        self._said.append((event.text, origin, tool, asked))
+        asked = (
+            self._asked_by(event.call_id) if isinstance(event, Text) and event.channel is Channel.TOOL_RESULT else ""
+        )
+        self._said.append((event.text, origin, tool, asked if origin is Origin.INTERNAL else ""))
         if labels is not None and isinstance(event, Text) and origin is Origin.UNTRUSTED:
-            self._results.append((labels, event, len(self._calls)))
+            self._results.append((labels, event, len(self._calls), asked))
             if labels.asserted and not labels.secret and _is_terse(event.text):
                 # Its values are searched as any other's, but there is no room in it to talk a model into something.
                 return Origin.ASSERTED
@@ -122,9 +126,15 @@ class Conversation:
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
+    def _asked_by(self, call_id: str) -> str:
+        """What the calls with this id asked before the result that comes now; a call after a result begins anew."""
+        if pieces := self._asking.pop(call_id, None):
+            self._asked[call_id] = " ".join(pieces)
+        return self._asked.get(call_id, "")
+
     def asserts(self, value: str, argument: str, labels: ToolLabels) -> bool:
         """Whether a result asserts `value` for this argument of this tool; after too much none does."""
-        self._examined += sum(len(text.text) for _, text, _ in self._results)
+        self._examined += sum(len(text.text) for _, text, _, _ in self._results)
         if self._examined > MOST_EXAMINED:
             return False
         return asserted(value, argument, labels, self._read(), self._request())
@@ -149,17 +159,16 @@ class Conversation:
             wrote = [derive(call.name, None, {}).sink not in HARMLESS for call in self._calls]
             written = [text for text, is_written in zip(said, wrote, strict=True) if is_written]
             self._parsed = [
-                Result(
-                    labels, text.text, self._asked.get(text.call_id, ""), said[:calls], written[: sum(wrote[:calls])]
-                )
-                for labels, text, calls in self._results
+                Result(labels, text.text, asked, said[:calls], written[: sum(wrote[:calls])])
+                for labels, text, calls, asked in self._results
             ]
         return self._parsed
 
     def find(self, value: str) -> Seen:
         """Where `value` was seen; origin MODEL alone if nowhere."""
         # Most conversations are never searched: a text is made comparable only when the first search needs it.
-        self._held += [_hold(*said) for said in self._said]
+        bare = {asked: _bare(asked) for asked in {asked for _, _, _, asked in self._said}}
+        self._held += [_hold(text, origin, tool, bare[asked]) for text, origin, tool, asked in self._said]
         self._said.clear()
         # Not normalised: a value written in look-alike forms of the letters is another value.
         self._searched += sum(len(held.folded) for held in self._held)
@@ -170,6 +179,7 @@ class Conversation:
             exact = web[1].removesuffix("/")
         folded = exact.lower()
         number = _regrouped(folded) or _rewritten(folded)
+        echoes = {asked: bool(asked) and _echoes(folded, asked) for asked in {held.asked for held in self._held}}
         hits = [
             held
             for held in self._held
@@ -177,7 +187,7 @@ class Conversation:
                 (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
                 or (number and any(_is_whole_number(held.folded, *m.span()) for m in number.finditer(held.folded)))
             )
-            and not (held.asked and _echoes(folded, held.asked))
+            and not echoes[held.asked]
         ]
         if not hits:
             return Seen((Origin.MODEL,), ())
@@ -200,7 +210,7 @@ def _is_terse(text: str) -> bool:
 
 def _hold(text: str, origin: Origin, tool: str, asked: str) -> _Held:
     exact = _one_spaced(text if text.isascii() else unicodedata.normalize("NFKC", text))
-    return _Held(exact, exact.lower(), origin, tool, _bare(asked))
+    return _Held(exact, exact.lower(), origin, tool, asked)
 
 
 def _echoes(value: str, asked: str) -> bool:
