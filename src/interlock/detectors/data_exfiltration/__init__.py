@@ -38,15 +38,25 @@ LONGEST_BEGINNING = 32
 # What stands before an address: `](` of images and links, `]:` of definitions, `url(` of CSS, `<`, an attribute's `=`.
 # It counts if a server is named behind it, or may come to be named behind the end.
 _OPENERS = re.compile(
-    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|=\s{{0,8}}+(?P<quote>[\"']?+))"
+    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|(?<=[a-z\s])=\s{{0,8}}+(?P<quote>[\"']?+))"
     rf"(?=(?P<server>{_SERVER})|\s*+[\s\S]{{0,{LONGEST_BEGINNING}}}+\Z)",
     re.IGNORECASE | re.ASCII,
 )
-_KINDS = {"](": "inline", "]:": "definition", "<": "auto", "=": "name"}
-_NAME = re.compile(
-    r"(?<![\w-])(src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)\s{0,8}\Z",
-    re.IGNORECASE | re.ASCII,
+_KINDS = {"]": "bracket", "<": "auto", "=": "name"}
+_NAMES = (
+    "src",
+    "srcset",
+    "poster",
+    "href",
+    "xlink:href",
+    "background",
+    "data",
+    "action",
+    "formaction",
+    "ping",
+    "content",
 )
+_NAME = re.compile(rf"(?<![\w-])({'|'.join(_NAMES)})\s{{0,8}}\Z", re.IGNORECASE | re.ASCII)
 # The longest name with the white space behind it.
 LONGEST_NAME = 18
 _WITHIN = re.compile(r"[\w.-]", re.ASCII)
@@ -77,12 +87,12 @@ _FIRST_LOOK, _FURTHER = 128, 4
 
 
 class _Opener(NamedTuple):
-    """What stands before an address that names a server, or may come to (not `sure`); `name`: the attribute's."""
+    """What stands before the address at `at`; whether it names a server for `sure`, or only may come to."""
 
     start: int
     at: int
     kind: str
-    name: re.Match[str] | None
+    name: str
     sure: bool
 
 
@@ -127,12 +137,20 @@ def _openers(text: str, floor: int) -> list[_Opener]:
     found = []
     for match in _OPENERS.finditer(text, floor):
         start, at = match.span()
-        kind, name = _KINDS.get(match.group()[:2] if match.group()[0] == "]" else match.group()[0], "css"), None
-        if kind == "name":
-            name = _NAME.search(text, max(0, start - LONGEST_NAME), start)
-            if name is None:
-                continue
+        kind = _KINDS.get(text[start], "css")
+        name = ""
+        if kind == "bracket":
+            kind = "inline" if text[start + 1] == "(" else "definition"
+        elif kind == "name":
             at = match.start("quote")
+            near = max(0, start - LONGEST_NAME)
+            # Most of what stands before this sign is no such name, and cheaper to tell so.
+            if not text[near:start].rstrip().lower().endswith(_NAMES):
+                continue
+            named = _NAME.search(text, near, start)
+            if named is None:
+                continue
+            start, name = named.start(), named[1].lower()
         elif kind == "css" and _WITHIN.match(text[start - 1 : start]):
             continue
         found.append(_Opener(start, at, kind, name, match["server"] is not None))
@@ -152,7 +170,7 @@ def _places(text: str, openers: list[_Opener]) -> Iterator[_Place]:
             sure[passed + MOST_WITHIN] + 1 if passed + MOST_WITHIN < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
         )
         if name:
-            if place := _attribute(text, name.start(), at, name[1].lower(), crowd):
+            if place := _attribute(text, start, at, name, crowd):
                 yield place
             continue
         if kind in ("inline", "definition"):
