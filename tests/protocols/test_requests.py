@@ -61,7 +61,13 @@ def test_every_documented_parameter_is_known() -> None:
     documented: set[str] = set()
     for kind in completion_create_params.CompletionCreateParamsBase.__mro__:
         documented |= set(getattr(kind, "__annotations__", {}))
-    assert documented - {"model", "messages", "stream", "tools", "functions"} == PARAMETERS
+    assert documented - {"model", "messages", "stream", "tools", "functions", "web_search_options"} == PARAMETERS
+
+
+def test_a_search_that_the_server_makes_is_opaque_and_taints() -> None:
+    assert asked(request(web_search_options={}))[1:] == ["opaque:tools.web_search_options={}"]
+    assert asked(request(model="openai/gpt-4o:online"))[0] == "opaque:model.online=openai/gpt-4o:online"
+    assert not any(event.startswith("opaque") for event in asked(request(web_search_options=None)))
 
 
 def test_every_documented_field_of_a_message_is_known() -> None:

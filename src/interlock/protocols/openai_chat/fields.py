@@ -35,7 +35,7 @@ PARAMETERS = frozenset(
         "max_tokens", "metadata", "modalities", "moderation", "n", "parallel_tool_calls", "prediction",
         "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning_effort",
         "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream_options",
-        "temperature", "tool_choice", "top_logprobs", "top_p", "user", "verbosity", "web_search_options"
+        "temperature", "tool_choice", "top_logprobs", "top_p", "user", "verbosity"
     }
 )
 # fmt: on

@@ -29,6 +29,9 @@ from interlock.protocols.openai_chat.fields import (
     message_fields,
 )
 
+# OpenRouter: the model searches the web first.
+SEARCHES = ":online"
+
 
 def read_request(data: bytes, target: Target) -> Request:
     """A request, understood. Where the path names a deployment (Azure OpenAI), that is the model."""
@@ -42,10 +45,12 @@ def read_request(data: bytes, target: Target) -> Request:
     if not isinstance(stream, bool | None):
         raise ProtocolError("stream is neither true nor false", where="stream", hint="send true or false")
     asks = frozenset({"logprobs"} if document.get("logprobs") or document.get("top_logprobs") else ())
-    return Request(data, document, model, bool(stream), tuple(_request_events(document, messages)), asks)
+    return Request(data, document, model, bool(stream), tuple(_request_events(document, messages, model)), asks)
 
 
-def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:
+def _request_events(document: Document, messages: list[Any], model: str) -> Iterator[Event]:
+    if model.endswith(SEARCHES):
+        yield opaque(("model", "online"), model)
     called: dict[str, str] = {}
     for index, message in enumerate(messages):
         yield from _message(object_(message, ("messages", index)), ("messages", index), called)
@@ -58,6 +63,9 @@ def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:
         elif key in SETTINGS:
             for path, text in texts(value, (key,)):
                 yield Text(path, SETTINGS[key], text)
+        elif key == "web_search_options" and value is not None:
+            # It is asked for with `{}` too. Below the top: what the model reads there is untrusted text.
+            yield opaque(("tools", key), value)
         elif not is_empty(value):
             yield opaque((key,), value)
 
