@@ -129,6 +129,12 @@ def test_a_models_own_settings_are_read_and_what_could_speak_is_opaque() -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("name", "value"), [("web_search", True), ("logprobs", True), ("topLogprobs", 5)])
+def test_a_models_own_switches_and_what_asks_for_logprobs_are_opaque(name: str, value: object) -> None:
+    body = {**user({"text": "hi"}), "additionalModelRequestFields": {name: value}}
+    assert asked(body)[1:] == [f"opaque:additionalModelRequestFields.{name}={json.dumps(value)}"]
+
+
 def test_tools() -> None:
     spec = {"name": "pay", "description": "pays", "inputSchema": {"json": {"type": "object"}}, "strict": True}
     config = {

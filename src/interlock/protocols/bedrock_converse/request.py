@@ -6,7 +6,7 @@ from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Event, Path, Text, ToolCall, ToolDefinition
 from interlock.protocols import Document, Request, Target, decode, named
 from interlock.protocols._json import is_empty, list_, object_, opaque, text_, texts, where
-from interlock.protocols._reading import Voice, is_switch, others
+from interlock.protocols._reading import Voice, is_number, is_switch, others
 from interlock.protocols.bedrock_converse.blocks import (
     Block,
     audio_block,
@@ -165,12 +165,15 @@ _TOOLS: Mapping[str, Block] = {"toolSpec": _tool, "cachePoint": cache_block}
 
 
 def _model_fields(value: object, path: Path) -> Iterator[Event]:
-    """What goes to the model's own server as it is: known settings, and numbers under any name."""
+    """What goes to the model's own server as it is: known settings, and numbers under any name.
+
+    Not switches, which may turn on a search, nor what asks for logprobs: nobody would take them out of the answer.
+    """
     for key, inner in object_(value, path).items():
         if key in _MODEL_FIELDS:
             for place, text in texts(inner, (*path, key)):
                 yield Text(place, Channel.PARAMETER, text)
-        elif not (isinstance(inner, bool | int | float) and named(key) == key) and not is_empty(inner):
+        elif not (is_number(inner) and named(key) == key and "logprob" not in key.lower()) and not is_empty(inner):
             yield opaque((*path, key), inner)
 
 
