@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from interlock.model.errors import ProtocolError
-from interlock.protocols import Document, Frame
+from interlock.protocols import Document, Frame, Target
 from interlock.protocols._json import decode, encode, opaque
 from interlock.protocols._sse import Events
 
@@ -19,6 +19,21 @@ def error(status: int, code: str, message: str) -> bytes:
 def stream_error(code: str, message: str) -> bytes:
     """An error as an event of a stream, which the SDKs raise."""
     return b"data: " + error(500, code, message) + b"\n\n"
+
+
+def model_of(document: Document, target: Target) -> str:
+    """The model that a request is for: the deployment where the path names one (Azure OpenAI), else the body's.
+
+    A body that names another is refused: not every server that offers such paths goes by them.
+    """
+    deployment, given = target.fields.get("model"), document.get("model")
+    model = given if given is not None else deployment
+    if not isinstance(model, str) or not model:
+        raise ProtocolError("model is missing or not a text", where="model", hint="name the model to call")
+    if deployment and model != deployment:
+        hint = "leave it out, or send the name of the deployment"
+        raise ProtocolError("the model is not the deployment in the path", where="model", hint=hint)
+    return model
 
 
 class Unstreamed:

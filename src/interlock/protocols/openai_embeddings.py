@@ -32,7 +32,7 @@ from interlock.protocols._json import (
     values,
     where,
 )
-from interlock.protocols._openai import Unstreamed, error, stream_error
+from interlock.protocols._openai import Unstreamed, error, model_of, stream_error
 
 _PARAMETERS = frozenset({"dimensions", "encoding_format", "user"})
 _NUMBERS = b"0123456789+-.eE, \t\r\n"
@@ -60,9 +60,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 def _read_request(data: bytes, target: Target) -> Request:
     document = decode(data)
-    model = target.fields.get("model") or document.get("model")
-    if not isinstance(model, str) or not model:
-        raise ProtocolError("model is missing or not a text", where="model", hint="name the model to call")
+    model = model_of(document, target)
     return Request(data, document, model, False, tuple(_events(document)), frozenset({"embeddings"}))
 
 

@@ -21,6 +21,7 @@ from interlock.protocols._json import (
     texts,
     where,
 )
+from interlock.protocols._openai import model_of
 from interlock.protocols._reading import others
 from interlock.protocols.openai_chat import servers
 from interlock.protocols.openai_chat.fields import (
@@ -36,9 +37,7 @@ SEARCHES = ":online"
 def read_request(data: bytes, target: Target) -> Request:
     """A request, understood. Where the path names a deployment (Azure OpenAI), that is the model."""
     document = decode(data)
-    model, messages = target.fields.get("model") or document.get("model"), document.get("messages")
-    if not isinstance(model, str) or not model:
-        raise ProtocolError("model is missing or not a text", where="model", hint="name the model to call")
+    model, messages = model_of(document, target), document.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ProtocolError("messages is missing or empty", where="messages", hint="send at least one message")
     stream = document.get("stream")
