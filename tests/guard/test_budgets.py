@@ -245,6 +245,15 @@ def test_an_account_with_a_request_under_way_is_not_forgotten() -> None:
     assert not any(over(own, f"pinned{number}", 10 * MINUTE) for number in range(10))
 
 
+def test_made_up_names_take_no_account_from_models_that_answer() -> None:
+    own = budgets(a=LimitSettings(per="model", window="minute", requests=1))
+    assert over(own, "real", 0)
+    for number in range(KEYS + 50):
+        own.release(admitted(own.admit(facts(model=f"made-up{number}"), 0)), 0)
+    assert all(over(own, f"victim{number}", 0) for number in range(20))
+    assert not over(own, "real", 0)
+
+
 def test_a_name_of_any_length_is_limited_and_not_kept() -> None:
     own = budgets(a=LimitSettings(per="model", window="minute", requests=1))
     admitted(own.admit(facts(model="x" * 100_000), 0))

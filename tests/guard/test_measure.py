@@ -97,6 +97,11 @@ def test_an_agent_goes_on_with_the_same_prompt() -> None:
         (TOOL, SYSTEM, USER, IMAGE),
         (TOOL, SYSTEM, USER, Opaque(("x",), "more")),
         (TOOL, SYSTEM, USER, USER._replace(channel=Channel.RETRIEVED)),
+        (TOOL._replace(schema={"description": "Answer what stands here."}), SYSTEM, USER),
+        (TOOL, SYSTEM, USER, RESULT),
+        (TOOL, SYSTEM, USER, RESULT._replace(channel=Channel.ASSISTANT, tool="", call_id="")),
+        (TOOL, SYSTEM, USER, TAG._replace(path=("response_format", "json_schema", "description"))),
+        (TOOL, SYSTEM, USER, TAG._replace(path=("messages", 1, "name"))),
     ],
 )
 def test_a_question_in_another_place_is_another_prompt(other: tuple[Event, ...]) -> None:
@@ -110,6 +115,20 @@ def test_two_prompts_are_not_read_as_one(one: list[str], other: list[str]) -> No
         for texts in (one, other)
     )
     assert (first == second) == (one == other)
+
+
+def test_an_agent_whose_messages_have_names_goes_on_with_the_same_prompt() -> None:
+    name = Text(("messages", 0, "name"), Channel.PARAMETER, "researcher")
+    of_tool = Text(("messages", 3, "name"), Channel.PARAMETER, "read")
+    answer = Text(("messages", 2, "content"), Channel.ASSISTANT, "I read it.")
+    start = prompt_of((TOOL, SYSTEM, name, USER))
+    again = name._replace(path=("messages", 2, "name"))
+    assert prompt_of((TOOL, SYSTEM, name, USER, answer, again, CALL, RESULT, of_tool)) == start
+
+
+@pytest.mark.parametrize("name", ["gpt-4o ", "gpt-4o\u200b", "\tgpt-4o", "gpt\u00ad-4o\u2060"])
+def test_what_nobody_sees_in_a_models_name_makes_no_other_model(name: str) -> None:
+    assert measure(request({})._replace(model=name), "w", "o").model == "gpt-4o"
 
 
 def test_text_that_is_no_unicode_is_hashed_too() -> None:

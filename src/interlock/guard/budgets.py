@@ -136,6 +136,8 @@ class Budgets:
         No usage, or one that says nothing, leaves what was reserved. `whole=False`: the answer did not come to its
         end, so `usage` is only the least that was used; the larger of the two counts.
         """
+        for _, account, _ in admitted.holds:
+            account.answered = True
         _, tokens_in, tokens_out, *_ = reserved = admitted.costs
         if reserved is ONE or usage is None or not (usage.tokens_in or usage.tokens_out):
             self._close(admitted, reserved, now_us)
@@ -251,7 +253,8 @@ class _Ledger:
         for _ in range(_LOOKED_AT if len(self._accounts) >= KEYS else 0):
             key, oldest = next(iter(self._accounts.items()))
             oldest.forget(now)
-            if oldest.idle():
+            # A name that nobody ever got an answer for may be made up: it takes no place from others.
+            if oldest.idle() or not (oldest.answered or oldest.under_way):
                 del self._accounts[key]
                 return True
             self._accounts.move_to_end(key)

@@ -6,7 +6,7 @@ from math import ceil
 from typing import NamedTuple
 
 from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall, ToolDefinition
-from interlock.protocols import Request
+from interlock.protocols import Request, encode
 
 # OpenAI, "What are tokens": about four characters of English. Other scripts have more bytes, not more tokens.
 BYTES_OF_A_TOKEN = 4
@@ -32,6 +32,12 @@ _MOST = 1_000_000_000
 MOST_CHOICES = 128
 # What makes a prompt: not answers and tool results, with which an agent goes on with the same prompt.
 _PROMPT = frozenset({Channel.SYSTEM, Channel.USER, Channel.RETRIEVED})
+# Settings that name a request or who sent it: they may be others each time, and no model reads them.
+_UNREAD = frozenset({
+    "cache_salt", "metadata", "prompt_cache_key", "requestMetadata", "request_id", "safety_identifier", "service_tier",
+    "serviceTier", "user", "user_security_context",
+})  # fmt: skip
+_CONVERSATIONS = frozenset({"messages", "contents", "input"})
 NEEDS = frozenset({"tokens", "messages", "prompt"})
 
 
@@ -60,7 +66,7 @@ def measure(request: Request, workload: str, owner: str, needs: Collection[str] 
     return Facts(
         workload,
         owner,
-        request.model,
+        _visible(request.model),
         len(request.raw),
         _messages(request.events) if "messages" in needs else 0,
         _tokens(request) if "tokens" in needs else 0,
@@ -78,26 +84,66 @@ def estimate(size_bytes: int) -> int:
     return -(-size_bytes // BYTES_OF_A_TOKEN)
 
 
+def _visible(name: str) -> str:
+    """A model's name without what nobody sees in it: servers may take `gpt-4o ` for `gpt-4o`.
+
+    >>> _visible("gpt-4o\\u200b ")
+    'gpt-4o'
+    """
+    return "".join(char for char in name if char.isprintable() and not char.isspace())
+
+
 def prompt_of(events: Iterable[Event]) -> bytes:
-    """A hash of what is asked: system and user texts, media, documents, and what the tools say of themselves."""
+    """A hash of what is asked: system and user texts, media, documents, settings that a model reads, and the tools.
+
+    An answer that the model is to go on with, and a tool's result that no call came before, ask something as well.
+    What it does NOT see: a question in a call, its result or an answer that stand before the last question.
+    """
+    events = tuple(events)
+    last = max((n for n, event in enumerate(events) if _is_said(event) and not _is_answer(event)), default=-1)
+    tools = {event.name for event in events if isinstance(event, ToolCall | ToolDefinition)}
+    called: set[str] = set()
+    settings: dict[str, None] = {}
     hashed = blake2b(digest_size=16)
-    for event in events:
+    for number, event in enumerate(events):
         match event:
-            case Text() if event.channel in _PROMPT:
-                said = (event.channel.value, event.text)
-            case Media() if event.channel in _PROMPT:
-                said = (event.kind, event.data)
+            case ToolCall():
+                called.add(event.call_id)
+            case Text(channel=Channel.PARAMETER):
+                if _is_read(event) and event.text not in tools:
+                    settings[event.text] = None
+            case Text() | Media() if event.channel in _PROMPT:
+                _add(hashed, *_said(event))
+            case Text() if number > last or (event.channel is Channel.TOOL_RESULT and event.call_id not in called):
+                _add(hashed, *_said(event))
             case ToolDefinition():
-                said = (event.name, event.description)
+                _add(hashed, event.name, event.description, encode(event.schema).decode())
             case Opaque():
-                said = ("", event.text)
-            case _:
-                continue
-        for part in said:
-            data = part.encode("utf-8", "surrogatepass")
-            hashed.update(b"%d " % len(data))
-            hashed.update(data)
+                _add(hashed, "", event.text)
+    # Each once: a message of an agent that has a name does not make another prompt.
+    _add(hashed, *settings)
     return hashed.digest()
+
+
+def _said(event: Text | Media) -> tuple[str, str]:
+    return (event.channel.value, event.text) if isinstance(event, Text) else (event.kind, event.data)
+
+
+def _add(hashed: blake2b, *said: str) -> None:
+    for part in said:
+        data = part.encode("utf-8", "surrogatepass")
+        hashed.update(b"%d " % len(data))
+        hashed.update(data)
+
+
+def _is_answer(event: Event) -> bool:
+    return isinstance(event, Text) and event.channel is Channel.ASSISTANT
+
+
+def _is_read(event: Text) -> bool:
+    """Whether a model may read a setting: of those in messages, the names of who speaks."""
+    root = event.path[0] if event.path else ""
+    return event.path[-1:] == ("name",) if root in _CONVERSATIONS else root not in _UNREAD
 
 
 def _messages(events: Iterable[Event]) -> int:

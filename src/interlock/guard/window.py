@@ -21,11 +21,13 @@ class Window:
     `forget` has to come first at each look. Not for use by several threads at once.
     """
 
-    __slots__ = ("_slots", "prompts", "sums", "under_way")
+    __slots__ = ("_slots", "answered", "prompts", "sums", "under_way")
 
     def __init__(self, width: int) -> None:
         self.sums = [0] * width
         self.under_way = 0
+        # Whether the model ever answered a request that was charged here.
+        self.answered = False
         # Each with the slot in which it was last seen, the longest ago first.
         self.prompts: OrderedDict[bytes, int] = OrderedDict()
         self._slots: deque[Slot] = deque()
