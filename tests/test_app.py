@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from interlock import up
-from interlock.app import now_us, open_log, open_store, refresh
+from interlock.app import now_us, open_log, open_store, refresh, rules
 from interlock.config import load
-from interlock.model.errors import StoreError
+from interlock.model.errors import ConfigError, StoreError
 from interlock.model.record import Record, RecordKind
 
 RECORDS = 1_200
@@ -27,3 +27,10 @@ def test_the_index_is_brought_up_to_date_in_pieces(tmp_path: Path, monkeypatch: 
     assert store.indexed("gw-1") == RECORDS
     assert refresh(settings, store) == 0
     store.close()
+
+
+@pytest.mark.parametrize("entry", ["personal-dta", "personal-data:ibann", "credential-leak:x", "invisible-text:tags"])
+def test_what_would_hide_nothing_is_refused(tmp_path: Path, entry: str) -> None:
+    with pytest.raises(ConfigError, match="redact"):
+        rules(load(None, str(tmp_path), {"INTERLOCK_POLICY_REDACT": entry}))
+    assert rules(load(None, str(tmp_path), {"INTERLOCK_POLICY_REDACT": "personal-data:iban,credential-leak"}))

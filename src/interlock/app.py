@@ -142,10 +142,14 @@ def _refuse_unknown_redactions(settings: Settings) -> None:
         **{f"workloads.{n}": r for n, r in asked.items()},
     }.items():
         for entry in redact:
-            if entry.partition(":")[0] not in known:
+            name, colon, rule = entry.partition(":")
+            where = f"{settings.file or ''} [{section}] redact"
+            if name not in known:
                 hint = f"one of {', '.join(known)}; a rule may follow, as in personal-data:iban"
-                where = f"{settings.file or ''} [{section}] redact"
-                raise ConfigError(f"there is no detector {entry!r}", where=where, hint=hint)
+                raise ConfigError(f"there is no detector {name!r}", where=where, hint=hint)
+            if colon and rule not in known[name].rules:
+                hint = f"one of {', '.join(sorted(known[name].rules)) or 'none: name the detector alone'}"
+                raise ConfigError(f"{name} has no rule {rule!r}", where=where, hint=hint)
 
 
 def _keyed(key: bytes) -> Callable[[str], str]:

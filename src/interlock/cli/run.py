@@ -95,9 +95,23 @@ def _run(settings: Settings, workload: str, lifetime_us: int, command: list[str]
         else:
             given |= direct(kept)
         env = kept | {name: value for name, value in given.items() if name not in args.keep_env}
+        if args.isolate:
+            _refuse_open_database(settings)
         hidden = [str(settings.data)]
         with isolated(command, env, where, hidden) if args.isolate else started(command, env) as running:
             return signals.wait(running)
+
+
+def _refuse_open_database(settings: Settings) -> None:
+    """Raises: ConfigError if an isolated program could write keys into the database."""
+    from interlock.model.errors import ConfigError
+    from interlock.store.database import address
+
+    place = address(settings.store.url, settings.data)
+    file = place.database if place.get_backend_name() == "sqlite" else None
+    if file and not Path(file).resolve().is_relative_to(settings.data.resolve()):
+        hint = "leave [store] url out, or move the file into the data folder"
+        raise ConfigError("the database lies where an isolated program could write it", where="[store] url", hint=hint)
 
 
 def _tell(settings: Settings, given: Mapping[str, str], out: list[str]) -> None:

@@ -14,7 +14,8 @@ class Detector:
     `marks` are RE2 expressions: a text that matches none of them has no signal, so `detect` is not called.
     `reach` is the longest match in characters. `pending` gives, for a text that may go on, the smallest index
     at which a match could have begun that the end cuts off (the text's length if there is none): a stream
-    releases nothing from there on, nor looks back further than `reach`. `looks_back`: it reads more than one
+    releases nothing from there on, nor looks back further than `reach`. `rules` are all that its signals can name,
+    where settings may name one of them. `looks_back`: it reads more than one
     character before a match, so that `pending` also keeps what a match behind it would look for. Examples give
     (channel, text) and expect the flagged pieces.
     """
@@ -27,3 +28,4 @@ class Detector:
     pending: Callable[[str], int]
     examples: tuple[Example[tuple[Channel, str], tuple[str, ...]], ...]
     looks_back: bool = False
+    rules: frozenset[str] = frozenset()

@@ -117,6 +117,7 @@ DETECTOR = Detector(
     detect=_detect,
     reach=REACH,
     pending=_pending,
+    rules=frozenset({"own-credential", *(credential.id for credential in _formats())}),
     examples=(
         Example("a project key", (Channel.OUTPUT, f"The key is {_OPENAI}."), (_OPENAI,)),
         Example("a private key, whole", (Channel.OUTPUT, f"Here:\n{_PEM}\nDone."), (_PEM,)),

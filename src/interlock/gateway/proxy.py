@@ -5,6 +5,8 @@ request. What is not read is joined to its server and counted.
 """
 
 import asyncio
+import base64
+import binascii
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -222,7 +224,7 @@ class Proxy:
             b"%b: %b\r\n" % (name, request.headers[name])
             for name in _KEYS
             # INVARIANT: an interlock key goes to nobody.
-            if name in request.headers and INTERLOCK_KEY not in request.headers[name]
+            if name in request.headers and not _holds_key(request.headers[name])
         )
 
     def _reach(self, gateway: "Gateway", host: str) -> bool:
@@ -308,10 +310,22 @@ class _Early(asyncio.Protocol):
         transport.resume_reading()
 
 
+def _holds_key(value: bytes) -> bool:
+    """Whether a header's value holds an interlock key, as it stands or as Basic authentication writes it."""
+    if INTERLOCK_KEY in value:
+        return True
+    try:
+        return INTERLOCK_KEY in base64.b64decode(value.split(b" ")[-1] + b"==")
+    except binascii.Error:
+        return False
+
+
 def _rewritten(request: HttpRequest, place: Place, path: str) -> bytes:
     """A request to a proxy as its server wants it: the last one on its connection."""
     dropped = _HOP | {name.strip().lower() for name in request.headers.get(b"connection", b"").split(b",")}
-    kept = b"".join(b"%b: %b\r\n" % item for item in request.headers.items() if item[0] not in dropped)
+    kept = b"".join(
+        b"%b: %b\r\n" % item for item in request.headers.items() if item[0] not in dropped and not _holds_key(item[1])
+    )
     host = str(place).removesuffix(f":{HTTP}")
     length = b"content-length: %d\r\n" % len(request.body) if request.body or request.method != "GET" else b""
     head = f"{request.method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n".encode("latin-1")

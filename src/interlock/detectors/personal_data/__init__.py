@@ -290,6 +290,7 @@ DETECTOR = Detector(
     reach=REACH,
     pending=_pending,
     looks_back=True,
+    rules=frozenset({"email", "iban", *(number.rule for number in NUMBERS)}),
     examples=(
         Example(
             "a mail's signature",
