@@ -18,7 +18,7 @@ from tests.fuzz.targets import Fuzzed, targets
 BUILD = Path("build/fuzz")
 LONGEST = 8_192
 # Of one target so many inputs are kept, of so many bytes: the corpus is read at every run of the tests.
-MOST_KEPT, LONGEST_KEPT = 12, 1_000
+MOST_KEPT, LONGEST_KEPT = 6, 700
 GRACE_S = 120
 
 

@@ -212,7 +212,7 @@ class Reading:
         for key in _FIGURES:
             yield from figures(document.get(key), (key,))
         yield from rest(document, (), {"type", "delta", *_FIGURES})
-        if reason and not self._stop:
+        if reason:  # said again, it is edited again
             self._stop = reason
             yield Finish(0)
 
