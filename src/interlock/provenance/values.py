@@ -12,9 +12,10 @@ from typing import Any
 
 import re2
 
-from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall
+from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance.assertions import Result, asserted
+from interlock.provenance.descriptions import is_place, said_by
 from interlock.provenance.labels import HARMLESS, ToolLabels, derive
 from interlock.provenance.names import words
 from interlock.provenance.requests import Request
@@ -69,9 +70,9 @@ class Conversation:
     """What was said up to now, by origin.
 
     Rules: a text's origin comes from its channel, and for a tool result from the tool's label; what the model
-    itself said is no source; a setting of the request (PARAMETER) is none either; a part of a message that nobody
-    understands counts as untrusted text; an internal tool that gives back what it was asked has not said it. It does
-    NOT judge.
+    itself said is no source; a part of a message that nobody understands counts as untrusted text; an internal tool
+    that gives back what it was asked has not said it. An address that stands in what a tool says of itself or in a
+    setting (PARAMETER) was seen in untrusted text, which by itself taints nothing. It does NOT judge.
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,8 @@ class Conversation:
         self._parsed: list[Result] | None = None
         self._searched = self._examined = 0
         self._held: list[_Held] = []
+        self._described: list[ToolDefinition | Text] = []
+        self._places: list[_Held] | None = None
         self.tainted = False
 
     def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> Origin | None:
@@ -97,6 +100,10 @@ class Conversation:
             case ToolCall():
                 self._calls.append(event)
                 self._asking.setdefault(event.call_id, []).append(event.arguments)
+                return None
+            case ToolDefinition() | Text(channel=Channel.PARAMETER):
+                self._described.append(event)
+                self._places = None
                 return None
             case Text():
                 origin = _ORIGINS.get(event.channel, output if event.channel is Channel.TOOL_RESULT else None)
@@ -164,14 +171,21 @@ class Conversation:
             ]
         return self._parsed
 
+    def _descriptions(self) -> list[_Held]:
+        if self._places is None:
+            texts = (said_by(event) if isinstance(event, ToolDefinition) else event.text for event in self._described)
+            self._places = [_hold(text, Origin.UNTRUSTED, "", "") for text in texts]
+        return self._places
+
     def find(self, value: str) -> Seen:
         """Where `value` was seen; origin MODEL alone if nowhere."""
         # Most conversations are never searched: a text is made comparable only when the first search needs it.
         bare = {asked: _bare(asked) for asked in {asked for _, _, _, asked in self._said}}
         self._held += [_hold(text, origin, tool, bare[asked]) for text, origin, tool, asked in self._said]
         self._said.clear()
+        searched = [*self._held, *self._descriptions()] if is_place(value) else self._held
         # Not normalised: a value written in look-alike forms of the letters is another value.
-        self._searched += sum(len(held.folded) for held in self._held)
+        self._searched += sum(len(held.folded) for held in searched)
         if self._searched > MOST_SEARCHED:
             return Seen((Origin.UNTRUSTED,), ())
         exact = _one_spaced(value)
@@ -179,10 +193,10 @@ class Conversation:
             exact = web[1].removesuffix("/")
         folded = exact.lower()
         number = _regrouped(folded) or _rewritten(folded)
-        echoes = {asked: bool(asked) and _echoes(folded, asked) for asked in {held.asked for held in self._held}}
+        echoes = {asked: bool(asked) and _echoes(folded, asked) for asked in {held.asked for held in searched}}
         hits = [
             held
-            for held in self._held
+            for held in searched
             if (
                 (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
                 or (number and any(_is_whole_number(held.folded, *m.span()) for m in number.finditer(held.folded)))
