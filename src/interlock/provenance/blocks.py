@@ -25,6 +25,7 @@ _ESCAPES = {
     "N": "\x85",
     "_": "\xa0",
 }
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _WIDTHS = {"x": 2, "u": 4, "U": 8}
 
 
@@ -184,6 +185,8 @@ def _plain(text: str, quote: str) -> str:
         at = match.end()
         name = match[1]
         if width := _WIDTHS.get(name):
+            if not _HEX.fullmatch(text[at : at + width]) or len(text) < at + width:
+                raise _NotBlocksError
             out += chr(int(text[at : at + width], 16))
             at += width
         elif name:

@@ -22,6 +22,11 @@ _WEAK = frozenset(
     "pdf png pptx the their this to txt und update with xls xlsx your".split()
 )
 FEWEST_LETTERS = 4
+# Behind one of these stands a noun.
+_DETERMINERS = frozenset(
+    "a all an any each every her his its last latest my new next no our recent some that the their these this those "
+    "unread your".split()
+)
 # A name of a field that any request has.
 _COMMON = frozenset({"from"})
 _SENTENCE = re.compile(r"[.!?;\n]\s+|\n")
@@ -74,8 +79,9 @@ class Request:
         if not self._speaks_of(kinds):
             return not self._speaks_of(_every_noun())
         return any(
-            not stems.isdisjoint(kinds) and (not stems.isdisjoint(verbs) or not self._stems & verbs)
-            for stems in map(_all_stems, _SENTENCE.split(_FILE.sub(" file", self.text)))
+            not _all_stems(sentence).isdisjoint(kinds)
+            and (not self._stems & verbs or not _acts(_WORD.findall(sentence)).isdisjoint(verbs))
+            for sentence in _SENTENCE.split(_FILE.sub(" file", self.text))
         )
 
     def _speaks_of(self, nouns: Iterable[str]) -> bool:
@@ -98,11 +104,13 @@ class Request:
         said = [word for word in _NAME.findall(title.lower()) if word not in _WEAK]
         if sum(len(word) for word in said if not word.isdigit()) < FEWEST_LETTERS or not self._names.issuperset(said):
             return False
-        return (
-            len(said) > 1
-            or not exactly
-            or re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", self.said) is not None
-        )
+        if len(said) > 1:
+            return True
+        common = bool(class_of(said[0])) or said[0].removesuffix("s") in _every_noun()
+        if not exactly and not common:
+            return True
+        written = re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", self.said) is not None
+        return written and not (common and title.strip().islower())
 
     def mentions(self, name: str) -> bool:
         """Whether a part of a person's name that is long enough to tell stands in the request, written as a name."""
@@ -160,6 +168,17 @@ def _every_noun() -> frozenset[str]:
 def _nouns(said: Collection[str]) -> list[str]:
     """The words of a tool's name that are not surely its verb."""
     return [word for word in said if word not in tool_words().strong]
+
+
+def _acts(order: list[str]) -> frozenset[str]:
+    """The plain forms of the words that can be verbs where they stand: in `the mail`, or `mails`, it is a noun."""
+    nouns = _every_noun()
+    return frozenset(
+        stem
+        for before, word in zip(["", *order], order, strict=False)
+        if before not in _DETERMINERS and not (word.endswith("s") and word.removesuffix("s") in nouns)
+        for stem in _stems(word)
+    )
 
 
 def _all_stems(text: str) -> frozenset[str]:
