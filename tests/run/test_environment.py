@@ -104,8 +104,3 @@ def test_a_hard_coded_address_goes_by_the_proxy() -> None:
     assert found["HTTPS_PROXY"] == found["http_proxy"] == f"http://interlock:{KEY}@127.0.0.1:7700"
     assert found["SSL_CERT_FILE"] == found["NODE_EXTRA_CA_CERTS"] == "/tmp/x/ca.pem"
     assert "127.0.0.1" in found["no_proxy"]
-
-
-def test_interlocks_own_settings_are_withheld() -> None:
-    env = {"INTERLOCK_STORE_URL": "postgresql://u:pw@db/x", "INTERLOCK_DATA": "d", "HOME": "h"}
-    assert withheld(env, []) == ["INTERLOCK_DATA", "INTERLOCK_STORE_URL"]

@@ -87,7 +87,9 @@ def _run(settings: Settings, workload: str, lifetime_us: int, command: list[str]
         given = addresses(settings.upstreams, base, key)
         out = withheld(os.environ, settings.upstreams.values(), args.keep_env)
         _tell(settings, given, out)
-        kept = {name: value for name, value in os.environ.items() if name not in out}
+        # Interlock's own settings are not the program's: the address of its database may have a password in it.
+        own = {name for name in os.environ if name.startswith("INTERLOCK_") and name not in args.keep_env}
+        kept = {name: value for name, value in os.environ.items() if name not in out and name not in own}
         if settings.gateway.proxy:
             bundle = Path(folder) / "authorities.pem"
             local_authority(settings).write_bundle(bundle)

@@ -66,10 +66,9 @@ def direct(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def withheld(env: Mapping[str, str], upstreams: Iterable[Upstream], keep: Collection[str] = ()) -> list[str]:
-    """The names in `env` of what a program behind the gateway is not to hold.
+    """The names in `env` of providers' own credentials, which a program behind the gateway is not to hold.
 
-    That is providers' own credentials (an interlock key is none), and interlock's own settings, among which the address of
-    its database may have a password. `keep` names exceptions.
+    An interlock key is none. `keep` names exceptions.
     """
     held = {upstream.api_key_env for upstream in upstreams}
     return sorted(
@@ -78,5 +77,5 @@ def withheld(env: Mapping[str, str], upstreams: Iterable[Upstream], keep: Collec
         if name not in keep
         and value.strip()
         and not value.startswith("ilk_")
-        and (name in held or name.startswith("INTERLOCK_") or model_credential(name, value))
+        and (name in held or model_credential(name, value))
     )
