@@ -72,13 +72,12 @@ def _read(named: tuple[str, ...], description: str, *, computed: bool) -> tuple[
     nouns = [word for word in named if word not in _FILLERS and not word.isdigit()]
     private = any(known(word, table.private_nouns) for word in nouns)
     text = any(known(word, table.private_text) for word in nouns)
-    # The last noun is what comes back; the ones before it say of what: `list_team_members`, `get_issue_types`.
-    about = next((word for word in reversed(nouns) if class_of(word) not in ("read", "none") or word in nouns[1:]), "")
     first = description.split("\n")[0].split(". ")[0]
     if private and not _outside(tuple(nouns)) and "blocked" not in nouns and not _FREE.search(first):
         return "contact" in nouns or "contacts" in nouns, True
-    asserted = about and all(known(word, table.trusted_nouns) or class_of(word) in ("read", "none") for word in nouns)
-    asserted = asserted and any(known(word, table.trusted_nouns) for word in nouns)
+    asserted = any(known(word, table.trusted_nouns) for word in nouns) and all(
+        known(word, table.trusted_nouns) or class_of(word) in ("read", "none") for word in nouns
+    )
     if _SEARCHES.intersection(named) or (_outside(tuple(nouns)) and not computed):
         return True, text or private
     if asserted and not _FREE.search(first):
