@@ -228,7 +228,21 @@ def test_a_stream_cut_anywhere_gives_the_signals_of_the_whole_text(detector: Det
 def test_a_detector_is_linear_on_100_kb_of_the_worst(detector: Detector) -> None:
     texts = [case.given[1] for case in detector.examples]
     units = [*texts, *(text[: len(text) // 2] for text in texts), *(text[:12] for text in texts)]
-    for unit in [*units, "a", " ", "\n", "-", "ignore all ", "<", "((((", "\u200b", "\U0001f600", "a b\n"]:
+    for unit in [
+        *units,
+        "a",
+        " ",
+        "\n",
+        "-",
+        "ignore all ",
+        "<",
+        "](//a",
+        "]://a",
+        "((((",
+        "\u200b",
+        "\U0001f600",
+        "a b\n",
+    ]:
         text = (unit * (100_000 // len(unit) + 1))[:100_000]
         with finishing():
             found = detector.detect(text)

@@ -10,6 +10,7 @@ an address in which over four others begin, whatever it says.
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from interlock.detectors import Detector
@@ -157,18 +158,19 @@ def _openers(text: str, floor: int) -> list[_Opener]:
     return found
 
 
+def _sure(openers: list[_Opener]) -> list[_Opener]:
+    """Those that stay what they are, and their number with them, whatever comes behind the end."""
+    return list(takewhile(lambda opener: opener.sure, openers))
+
+
 def _places(text: str, openers: list[_Opener]) -> Iterator[_Place]:
     """The places of openers that follow each other up to the end of `text`."""
     texts: dict[int, int] | None = None
-    sure = [opener.start for opener in openers if opener.sure]
-    passed = 0
-    for opener in openers:
-        start, at, kind, name, is_sure = opener
-        passed += is_sure
+    sure = [opener.start for opener in _sure(openers)]
+    for number, (start, at, kind, name, _) in enumerate(openers):
         # One character of the opener that is one too many: what ends before it does not reach it.
-        crowd = (
-            sure[passed + MOST_WITHIN] + 1 if passed + MOST_WITHIN < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
-        )
+        fifth = number + 1 + MOST_WITHIN
+        crowd = sure[fifth] + 1 if fifth < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
         if name:
             if place := _attribute(text, start, at, name, crowd):
                 yield place
@@ -291,7 +293,7 @@ def _last_openers(text: str, floor: int) -> list[_Opener]:
     while True:
         near = max(floor, len(text) - size)
         openers = _openers(text, near)
-        if near == floor or sum(opener.sure for opener in openers) > MOST_WITHIN + 1:
+        if near == floor or len(_sure(openers)) > MOST_WITHIN + 1:
             return openers
         size *= _FURTHER
 
