@@ -10,7 +10,6 @@ an address in which over four others begin, whatever it says.
 
 import re
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import NamedTuple
 
 from interlock.detectors import Detector
@@ -39,25 +38,15 @@ LONGEST_BEGINNING = 32
 # What stands before an address: `](` of images and links, `]:` of definitions, `url(` of CSS, `<`, an attribute's `=`.
 # It counts if a server is named behind it, or may come to be named behind the end.
 _OPENERS = re.compile(
-    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|(?<=[a-z\s])=\s{{0,8}}+(?P<quote>[\"']?+))"
+    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|=\s{{0,8}}+(?P<quote>[\"']?+))"
     rf"(?=(?P<server>{_SERVER})|\s*+[\s\S]{{0,{LONGEST_BEGINNING}}}+\Z)",
     re.IGNORECASE | re.ASCII,
 )
-_KINDS = {"]": "bracket", "<": "auto", "=": "name"}
-_NAMES = (
-    "src",
-    "srcset",
-    "poster",
-    "href",
-    "xlink:href",
-    "background",
-    "data",
-    "action",
-    "formaction",
-    "ping",
-    "content",
+_KINDS = {"](": "inline", "]:": "definition", "<": "auto", "=": "name"}
+_NAME = re.compile(
+    r"(?<![\w-])(src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)\s{0,8}\Z",
+    re.IGNORECASE | re.ASCII,
 )
-_NAME = re.compile(rf"(?<![\w-])({'|'.join(_NAMES)})\s{{0,8}}\Z", re.IGNORECASE | re.ASCII)
 # The longest name with the white space behind it.
 LONGEST_NAME = 18
 _WITHIN = re.compile(r"[\w.-]", re.ASCII)
@@ -88,12 +77,12 @@ _FIRST_LOOK, _FURTHER = 128, 4
 
 
 class _Opener(NamedTuple):
-    """What stands before the address at `at`; whether it names a server for `sure`, or only may come to."""
+    """What stands before an address that names a server, or may come to (not `sure`); `name`: the attribute's."""
 
     start: int
     at: int
     kind: str
-    name: str
+    name: re.Match[str] | None
     sure: bool
 
 
@@ -138,41 +127,32 @@ def _openers(text: str, floor: int) -> list[_Opener]:
     found = []
     for match in _OPENERS.finditer(text, floor):
         start, at = match.span()
-        kind = _KINDS.get(text[start], "css")
-        name = ""
-        if kind == "bracket":
-            kind = "inline" if text[start + 1] == "(" else "definition"
-        elif kind == "name":
+        kind, name = _KINDS.get(match.group()[:2] if match.group()[0] == "]" else match.group()[0], "css"), None
+        if kind == "name":
+            name = _NAME.search(text, max(0, start - LONGEST_NAME), start)
+            if name is None:
+                continue
             at = match.start("quote")
-            near = max(0, start - LONGEST_NAME)
-            # Most of what stands before this sign is no such name, and cheaper to tell so.
-            if not text[near:start].rstrip().lower().endswith(_NAMES):
-                continue
-            named = _NAME.search(text, near, start)
-            if named is None:
-                continue
-            start, name = named.start(), named[1].lower()
         elif kind == "css" and _WITHIN.match(text[start - 1 : start]):
             continue
         found.append(_Opener(start, at, kind, name, match["server"] is not None))
     return found
 
 
-def _sure(openers: list[_Opener]) -> list[_Opener]:
-    """Those that stay what they are, and their number with them, whatever comes behind the end."""
-    return list(takewhile(lambda opener: opener.sure, openers))
-
-
 def _places(text: str, openers: list[_Opener]) -> Iterator[_Place]:
     """The places of openers that follow each other up to the end of `text`."""
     texts: dict[int, int] | None = None
-    sure = [opener.start for opener in _sure(openers)]
-    for number, (start, at, kind, name, _) in enumerate(openers):
+    sure = [opener.start for opener in openers if opener.sure]
+    passed = 0
+    for opener in openers:
+        start, at, kind, name, is_sure = opener
+        passed += is_sure
         # One character of the opener that is one too many: what ends before it does not reach it.
-        fifth = number + 1 + MOST_WITHIN
-        crowd = sure[fifth] + 1 if fifth < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
+        crowd = (
+            sure[passed + MOST_WITHIN] + 1 if passed + MOST_WITHIN < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
+        )
         if name:
-            if place := _attribute(text, start, at, name, crowd):
+            if place := _attribute(text, name.start(), at, name[1].lower(), crowd):
                 yield place
             continue
         if kind in ("inline", "definition"):
@@ -293,7 +273,7 @@ def _last_openers(text: str, floor: int) -> list[_Opener]:
     while True:
         near = max(floor, len(text) - size)
         openers = _openers(text, near)
-        if near == floor or len(_sure(openers)) > MOST_WITHIN + 1:
+        if near == floor or sum(opener.sure for opener in openers) > MOST_WITHIN + 1:
             return openers
         size *= _FURTHER
 
