@@ -75,11 +75,6 @@ def test_a_short_number_needs_a_word_before_it() -> None:
     assert not request.designates("1", ("event",))
 
 
-def test_the_most_is_of_something() -> None:
-    assert Request(["Delete the two largest files"]).superlative(("list", "files")) == (True, False)
-    assert Request(["the oldest city"]).superlative(("list", "files")) == (False, False)
-
-
 @given(texts=st.lists(st.text(max_size=40), max_size=4), tool=st.text(max_size=20))
 def test_any_request_has_an_answer(texts: list[str], tool: str) -> None:
     request = Request(texts)

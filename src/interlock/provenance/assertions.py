@@ -13,7 +13,6 @@ Rules, all of which must hold:
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,11 +40,8 @@ _TO = frozenset({"beneficiary", "destination", "payee", "receiver", "recipient",
 _AGAIN = frozenset("again last previous repeat same usual".split())
 # Fewer records than this do not show whose account it is.
 FEWEST_PAYMENTS = 3
-FEWEST_COMPARED = 2
 # A value that more objects hold than these is not looked at in all of them.
 MOST_HOLDING = 20
-_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S{0,20})?")
 LONGEST_ID, LONGEST_TITLE = 128, 300
 _IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
 
@@ -113,8 +109,7 @@ def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, req
         return False
     holding = (record for record in result.objects if _is_id_of(record, value, about))
     return any(
-        result.made or _named(record, result, request, exactly=False) or _is_utmost(record, result, request)
-        for record in islice(holding, MOST_HOLDING)
+        result.made or _named(record, result, request, exactly=False) for record in islice(holding, MOST_HOLDING)
     )
 
 
@@ -155,34 +150,6 @@ def _named(record: Record, result: Result, request: Request, *, exactly: bool = 
             return True
     asked = _texts(result.arguments)
     return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)
-
-
-def _is_utmost(record: Record, result: Result, request: Request) -> bool:
-    """Whether the request asks for the most or the least of something, and of nobody there is more, or less, of it.
-
-    Only one object can be it for each field that counts something or says when; with two alike none is.
-    """
-    most, least = request.superlative(words(result.labels.name))
-    if not most and not least:
-        return False
-    for key, text in record.fields:
-        if "." in key or _IDS.intersection(words(key)) or _TITLES.intersection(words(key)):
-            continue
-        found = [_measure(one) for other in result.objects for name, one in other.fields if name == key]
-        mine = _measure(text)
-        if mine is None or None in found or found.count(mine) != 1 or len(found) < FEWEST_COMPARED:
-            continue
-        rest = [one for one in found if one is not None]
-        if (most and mine == max(rest)) or (least and mine == min(rest)):
-            return True
-    return False
-
-
-def _measure(text: str) -> tuple[int, float, str] | None:
-    """A number or a date in an order; None for anything else."""
-    if _NUMBER.fullmatch(text):
-        return 0, float(text), ""
-    return (1, 0.0, text) if _DATE.fullmatch(text) else None
 
 
 def _texts(arguments: str) -> list[str]:

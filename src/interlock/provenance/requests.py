@@ -37,8 +37,6 @@ _DELEGATES = re.compile(
     r"\b(?:do|complete|follow|perform|finish|carry out|take care of)\b (?:[\w'-]+ ){0,4}"
     r"(?:actions?|everything|instructions?|items?|steps?|tasks?|to-?dos?)\b"
 )
-_MOST = frozenset("biggest greatest heaviest highest largest latest longest newest".split())
-_LEAST = frozenset("cheapest earliest lightest lowest oldest shortest smallest".split())
 
 
 class Request:
@@ -48,9 +46,9 @@ class Request:
         self.said = "\n".join(texts)[:MOST_CHARS]
         self.text = self.said.lower()
         # `notes.txt` is a word for a file.
-        self._order = _WORD.findall(_FILE.sub(" file", self.text))
-        self._words = frozenset(self._order)
-        self._stems = _all_stems(" ".join(self._order))
+        said = _WORD.findall(_FILE.sub(" file", self.text))
+        self._words = frozenset(said)
+        self._stems = _all_stems(" ".join(said))
         self._names = frozenset(_NAME.findall(self.text))
         # Written as names are: with a capital letter, or in a script that has none.
         self._proper = frozenset(
@@ -120,16 +118,6 @@ class Request:
         """Whether one of these words stands in the request."""
         return not self._words.isdisjoint(some)
 
-    def superlative(self, nouns: Iterable[str]) -> tuple[bool, bool]:
-        """Whether the request speaks of the most, and of the least, of something: `the two largest files`."""
-        kinds = _kinds(nouns)
-        about = [
-            word
-            for word, after in zip(self._order, _following(self._order), strict=True)
-            if not kinds.isdisjoint(after)
-        ]
-        return not _MOST.isdisjoint(about), not _LEAST.isdisjoint(about)
-
     def designates(self, number: str, nouns: Collection[str]) -> bool:
         """Whether a short number stands behind a word for what it numbers: `file 13`, `id: 13`, `#13`.
 
@@ -183,11 +171,6 @@ def _acts(order: list[str]) -> frozenset[str]:
 
 def _all_stems(text: str) -> frozenset[str]:
     return frozenset(stem for word in _WORD.findall(text) for stem in _stems(word))
-
-
-def _following(order: list[str]) -> list[set[str]]:
-    """For each word the three that follow it, in the singular."""
-    return [{word.removesuffix("s") for word in order[at + 1 : at + 4]} for at in range(len(order))]
 
 
 def _stems(word: str) -> tuple[str, ...]:
