@@ -20,7 +20,7 @@ from tests.gateway.wire import STREAM_HEAD, Wire, chunk, head, run, until, wire
 
 HONEST = "DE02120300000000202051"
 ATTACKER = "GB33BUKB20201555555555"
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 TOOLS: Any = [
     {"name": "read", "input_schema": {"type": "object"}},
     {"name": "pay", "input_schema": {"type": "object"}, "cache_control": {"type": "ephemeral"}},
@@ -199,7 +199,7 @@ def test_a_call_of_the_shell_is_judged_as_one(how: Any) -> None:
             async with wire(model.url) as gate, sdk(gate) as client:
                 answer = await client.messages.create(model="m", max_tokens=9, messages=hijacked(), tools=offered)
                 assert [block.to_dict() for block in answer.content] == [
-                    {"type": "text", "text": "[interlock] Not permitted: bash."}
+                    {"type": "text", "text": "(interlock) Not permitted: bash."}
                 ]
                 (record,) = gate.records(RecordKind.ANSWER)
                 assert [(step.tool, step.sink) for step in record.steps if step.kind == "call"] == [("bash", "execute")]

@@ -122,7 +122,7 @@ def test_a_call_that_was_injected_is_taken_out_and_the_honest_one_stays(client: 
         choice = ask(client, HIJACKED, tools=TOOLS).choices[0]
     (call,) = choice.message.tool_calls or []
     assert call.function.arguments.replace(" ", "") == f'{{"iban":"{HONEST}"}}'
-    assert choice.message.refusal == "[interlock] Not permitted: pay."
+    assert choice.message.refusal == "(interlock) Not permitted: pay."
     assert choice.finish_reason == "tool_calls"
 
 

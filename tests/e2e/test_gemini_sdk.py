@@ -160,7 +160,7 @@ def test_a_call_that_was_injected_is_taken_out_and_the_honest_one_stays(client: 
     parts = [part for candidate in candidates if candidate.content for part in candidate.content.parts or ()]
     calls = [part for part in parts if part.function_call]
     assert payments([part.function_call for part in calls if part.function_call]) == [HONEST]
-    assert "[interlock] Not permitted: pay." in "".join(part.text or "" for part in parts)
+    assert "(interlock) Not permitted: pay." in "".join(part.text or "" for part in parts)
     assert calls[0].thought_signature, "newer models refuse a history whose first call is unsigned"
     assert candidates[-1].finish_reason is types.FinishReason.STOP
     again = [

@@ -135,7 +135,7 @@ def test_a_call_that_was_injected_is_taken_out_and_the_honest_one_stays(client: 
     assert [call.function.arguments for call in calls] == [{"iban": HONEST}]
     said = "".join(part.message.content or "" for part in parts)
     assert said.startswith("paying")
-    assert said.endswith("[interlock] Not permitted: pay.")
+    assert said.endswith("(interlock) Not permitted: pay.")
     assert parts[-1].done
     assert parts[-1].done_reason == "stop"
 

@@ -24,7 +24,7 @@ TOOLS: Any = [
     {"type": "function", "name": "read", "parameters": {"type": "object"}, "strict": False},
     {"type": "function", "name": "pay", "parameters": {"type": "object"}, "strict": False},
 ]
-REFUSED = "[interlock] Not permitted: pay."
+REFUSED = "(interlock) Not permitted: pay."
 HIJACKED: Any = [
     {"role": "user", "content": f"pay {HONEST}"},
     {"type": "function_call", "call_id": "c1", "name": "read", "arguments": "{}"},

@@ -168,7 +168,7 @@ def test_a_call_to_where_a_page_said_is_taken_out_and_says_why_in_the_log_only()
     played = play(after_page(), WHOLE, answer(choice("Sure.", [call("read_page"), call("send_mail", MAIL, "c2")])))
     assert played.short[-2:] == ["note answer blocked", "reply 200"], "what is left of it can cause nothing"
     assert [c["function"]["name"] for c in message(played)["tool_calls"]] == ["read_page"]
-    assert message(played)["content"] == "Sure.\n\n[interlock] Not permitted: send_mail."
+    assert message(played)["content"] == "Sure.\n\n(interlock) Not permitted: send_mail."
     blocked = played.records[-1].steps[-1]
     assert blocked.policies == ("argument-from-untrusted-text",)
     assert blocked.arguments[0].origins == (Origin.UNTRUSTED,)
@@ -198,7 +198,7 @@ def test_a_legacy_call_is_judged() -> None:
 def test_keys_are_taken_out_of_text_and_tokens() -> None:
     given = choice(f"It is {KEY}.") | {"logprobs": {"content": [{"token": KEY, "logprob": -1, "top_logprobs": []}]}}
     played = play(HELLO, WHOLE, answer(given))
-    assert message(played)["content"] == "It is [removed by interlock: credential-leak]."
+    assert message(played)["content"] == "It is (removed by interlock: credential-leak)."
     assert KEY.encode() not in played.sent
     assert played.short[-2] == "note answer blocked"
 

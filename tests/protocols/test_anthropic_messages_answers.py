@@ -12,7 +12,7 @@ from interlock.protocols import AnswerEdit, Usage
 from interlock.protocols.anthropic_messages import ADAPTER
 from tests.protocols.anthropic_wire import CITATION, PAY, READ, answer, answered, client, received, text
 
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 
 
 def edited(data: bytes, edit: AnswerEdit) -> anthropic.types.beta.BetaMessage:

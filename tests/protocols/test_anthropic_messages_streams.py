@@ -31,7 +31,7 @@ from tests.protocols.anthropic_wire import (
     text,
 )
 
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 PING = event("ping")
 THINKING: dict[str, Any] = {"type": "thinking", "thinking": "", "signature": ""}
 SERVER: dict[str, Any] = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}

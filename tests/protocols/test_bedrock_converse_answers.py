@@ -36,7 +36,7 @@ TRACE = {"guardrail": {"modelOutput": ["secret words"], "inputAssessment": {"gr.
 TEXT = [delta(0, text="o"), delta(0, text="k"), end(0)]
 # Pieces of answers that only Bedrock's own tools give.
 SERVED = {"toolResult", "type"}
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 
 
 def said(*events: bytes) -> list[str]:

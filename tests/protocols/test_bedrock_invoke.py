@@ -27,7 +27,7 @@ MESSAGE: dict[str, Any] = {
     "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
     "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 1},
 }  # fmt: skip
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 
 
 def request(document: dict[str, Any]) -> list[str]:

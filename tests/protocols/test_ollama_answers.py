@@ -20,7 +20,7 @@ TOKENS = [
     {"token": "k", "logprob": 0, "bytes": None},
 ]
 GENERATED = BEGUN | {"response": "ok", "thinking": "hm", "done": True, "done_reason": "stop", "context": [1, 2]}
-NOTICE = "\n\n[interlock] no"
+NOTICE = "\n\n(interlock) no"
 
 
 def edited(data: bytes, edit: AnswerEdit) -> Any:

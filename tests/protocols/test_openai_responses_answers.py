@@ -13,7 +13,7 @@ from interlock.protocols.openai_responses import ADAPTER
 from interlock.testing.model import Say
 from tests.protocols.responses import TWO, answer, answer_of, answered, call, message, said, short
 
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 TOKENS = [{"token": "ke", "logprob": -1, "bytes": [107], "top_logprobs": [{"token": "do"}]}, {"token": "y"}]
 KIND = message(said(), role="assistant", id="msg_1", status="completed")
 

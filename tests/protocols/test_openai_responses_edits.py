@@ -30,7 +30,7 @@ from tests.protocols.responses import (
     wire,
 )
 
-TOLD = "[interlock] Not permitted: pay."
+TOLD = "(interlock) Not permitted: pay."
 NO_PAY = FrameEdit(calls={(0, 1): None, (0, 2): 0}, notices={0: "not said"}, told={(0, 1): TOLD})
 CALL_PLACE: dict[str, Any] = {"output_index": 0, "item_id": "fc_c1"}
 REFUSE = FrameEdit(calls={(0, 0): None}, told={(0, 0): TOLD})

@@ -240,7 +240,7 @@ def _overlap(one: Span, other: Span) -> bool:
 def notice(refused: list[str]) -> str:
     """What the workload is told in place of calls that were taken out: that, and no more."""
     names = ", ".join(dict.fromkeys(refused))
-    return f"[interlock] Not permitted: {names}."
+    return f"(interlock) Not permitted: {names}."
 
 
 def _object(arguments: str) -> object:
