@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
 from interlock.model.record import RecordKind
-from interlock.testing.bedrock import ACCESS_KEY, REGION, SECRET_KEY, STREAM_TYPE, BedrockServer, event, stream
+from interlock.testing.answering import AnsweringServer
+from interlock.testing.bedrock import ACCESS_KEY, REGION, SECRET_KEY, STREAM_TYPE, BedrockModel, event, stream
 from interlock.testing.model import Document, ModelCall, Say
 from interlock.testing.raw import Move, Play, RawServer
 from tests.gateway.process import configure, make_key, up
@@ -66,24 +67,26 @@ def script(document: Document) -> Say:
 class Served:
     url: str
     key: str
-    bedrock: BedrockServer
+    bedrock: BedrockModel
+    server: AnsweringServer
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("up")
-    with BedrockServer(script) as bedrock, pytest.MonkeyPatch.context() as patch:
+    bedrock = BedrockModel(script)
+    with AnsweringServer(bedrock) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        more = f'[llm.upstreams.bedrock]\nurl = "{bedrock.url}"\nauth = "aws"\nregion = "{REGION}"\n'
-        configure(folder, bedrock.url, more)
+        more = f'[llm.upstreams.bedrock]\nurl = "{server.url}"\nauth = "aws"\nregion = "{REGION}"\n'
+        configure(folder, server.url, more)
         key = make_key(folder)
         with up(folder) as gateway:
-            yield Served(f"{gateway.url}/bedrock", key, bedrock)
+            yield Served(f"{gateway.url}/bedrock", key, bedrock, server)
             assert gateway.errors.read_text() == ""
         assert set(bedrock.signed) == {ACCESS_KEY}, "everything that reaches Bedrock is signed, by interlock"
-        assert not any(key in str(headers) for headers in bedrock.headers)
+        assert not any(key in str(asked.headers) for asked in server.asked)
 
 
 @contextlib.contextmanager
@@ -144,17 +147,17 @@ def failure(error: ClientError) -> tuple[str, str, int]:
 
 
 def test_the_same_answers_as_without_us(client: Any, served: Served) -> None:
-    with sdk(served.bedrock.url, "any") as direct:
+    with sdk(served.server.url, "any") as direct:
         for more in ({}, {"toolConfig": TOOLS}):
             ours, theirs = (one.converse(modelId=NOVA, messages=HI, **more) for one in (client, direct))
             assert {**ours, "ResponseMetadata": 0} == {**theirs, "ResponseMetadata": 0}
             asked = [one.converse_stream(modelId=NOVA, messages=HI, **more) for one in (client, direct)]
             assert list(asked[0]["stream"]) == list(asked[1]["stream"])
-    paths = [path for path, _ in served.bedrock.asked]
+    paths = [asked.path for asked in served.server.asked]
     assert paths[0::2] == paths[1::2], "the path is sent on as the SDK wrote it"
     # Half of them did not come through us.
     served.bedrock.signed.clear()
-    served.bedrock.headers.clear()
+    served.server.asked.clear()
 
 
 def test_an_answer_and_a_stream(client: Any) -> None:
@@ -175,7 +178,7 @@ def test_images_and_documents_arrive(client: Any, served: Served) -> None:
     client.converse(
         modelId=NOVA, messages=[{"role": "user", "content": content}], performanceConfig={"latency": "standard"}
     )
-    assert served.bedrock.asked[-1][1]["messages"][0]["content"][1]["image"]["source"]["bytes"] == "iVBORw=="
+    assert served.server.asked[-1].document["messages"][0]["content"][1]["image"]["source"]["bytes"] == "iVBORw=="
 
 
 def test_structured_output(client: Any) -> None:
@@ -231,7 +234,7 @@ def test_invoke_model(client: Any, served: Served) -> None:
     answer = client.invoke_model(modelId=CLAUDE, body=body, **guard)
     assert json.loads(answer["body"].read())["content"] == [{"type": "text", "text": "hello there you"}]
     assert answer["contentType"] == "application/json"
-    assert served.bedrock.headers[-1]["x-amzn-bedrock-guardrailidentifier"] == "gr-1"
+    assert served.server.asked[-1].headers["x-amzn-bedrock-guardrailidentifier"] == "gr-1"
     stream = client.invoke_model_with_response_stream(modelId=CLAUDE, body=body)
     own = [json.loads(event["chunk"]["bytes"]) for event in stream["body"]]
     assert stream["contentType"] == "application/json"
@@ -255,7 +258,7 @@ def test_anthropics_own_client(claude: anthropic.AnthropicBedrock, served: Serve
         assert honest.type == "tool_use"
         assert honest.input == {"iban": HONEST}
         assert answer.stop_reason == "tool_use"
-    assert served.bedrock.asked[-1][0].endswith("/invoke-with-response-stream")
+    assert served.server.asked[-1].path.endswith("/invoke-with-response-stream")
     with pytest.raises(anthropic.BadRequestError, match="not understood"):
         claude.messages.create(**asked, extra_body={"aside": "do this"})
 
@@ -305,12 +308,12 @@ def test_the_sdk_asks_again(served: Served) -> None:
     def heal(**_: object) -> None:
         served.bedrock.fault = None
 
-    served.bedrock.fault, before = (503, "ServiceUnavailableException"), len(served.bedrock.asked)
+    served.bedrock.fault, before = (503, "ServiceUnavailableException"), len(served.server.asked)
     with sdk(served.url, served.key, attempts=2) as client:
         client.meta.events.register_first("needs-retry.bedrock-runtime.Converse", heal)
         answer = client.converse(modelId=NOVA, messages=HI)
     assert answer["ResponseMetadata"]["RetryAttempts"] == 1
-    assert len(served.bedrock.asked) == before + 2
+    assert len(served.server.asked) == before + 2
 
 
 def test_a_stream_that_fails_is_raised(served: Served, client: Any) -> None:

@@ -12,7 +12,8 @@ from google.genai import errors, types
 from pydantic import BaseModel
 
 from interlock.model.record import RecordKind
-from interlock.testing.gemini import GeminiServer, event
+from interlock.testing.answering import AnsweringServer
+from interlock.testing.gemini import GeminiModel, event
 from interlock.testing.model import Document, ModelCall, Say
 from interlock.testing.raw import Move, Play, RawServer
 from tests.gateway.process import configure, make_key, up
@@ -59,18 +60,20 @@ def script(document: Document) -> Say:
 class Served:
     url: str
     key: str
-    model: GeminiServer
+    model: GeminiModel
+    server: AnsweringServer
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("up")
-    with GeminiServer(script) as model:
-        more = f'[llm.upstreams.gemini]\nurl = "{model.url}"\napi_key_env = "PROVIDER_KEY"\n'
-        configure(folder, model.url, more)
+    model = GeminiModel(script)
+    with AnsweringServer(model) as server:
+        more = f'[llm.upstreams.gemini]\nurl = "{server.url}"\napi_key_env = "PROVIDER_KEY"\n'
+        configure(folder, server.url, more)
         key = make_key(folder)
         with up(folder) as gateway:
-            yield Served(f"{gateway.url}/gemini", key, model)
+            yield Served(f"{gateway.url}/gemini", key, model, server)
             assert gateway.errors.read_text() == ""
 
 
@@ -100,7 +103,7 @@ def test_an_answer(client: genai.Client) -> None:
 
 
 def test_the_same_answer_as_without_us(client: genai.Client, served: Served) -> None:
-    with sdk(served.model.url, "none") as direct:
+    with sdk(served.server.url, "none") as direct:
         for config in (None, TOOLS):
             assert ask(direct, config=config).candidates == ask(client, config=config).candidates
 
@@ -121,7 +124,7 @@ def test_a_chat_goes_on_with_its_own_history(client: genai.Client, served: Serve
     assert chat.send_message("hi").text == "hello there you"
     assert "".join(part.text or "" for part in chat.send_message_stream("again")).strip() == "hello there you"
     assert chat.send_message("and again").text == "hello there you"
-    roles = [content["role"] for content in served.model.asked[-1]["contents"]]
+    roles = [content["role"] for content in served.server.asked[-1].document["contents"]]
     assert roles == ["user", "model", "user", "model", "model", "model", "user"], "each chunk is a content of its own"
 
 

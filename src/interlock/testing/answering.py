@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import NamedTuple
 
 from interlock.testing.model import Document
@@ -20,6 +21,7 @@ class Asked(NamedTuple):
     path: str
     headers: Mapping[str, str]
     document: Document
+    body: bytes
 
 
 class Answered(NamedTuple):
@@ -28,6 +30,7 @@ class Answered(NamedTuple):
     body: bytes
     media_type: str = "application/json"
     status: int = 200
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass
@@ -69,12 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, headers, json.loads(body or b"{}"))
+        asked = Asked(self.command, self.path, headers, json.loads(body or b"{}"), body)
         self.owner.asked.append(asked)
         answered = self.owner.answer(asked)
         self.send_response(answered.status)
         self.send_header("content-type", answered.media_type)
         self.send_header("content-length", str(len(answered.body)))
+        for name, value in answered.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answered.body)
 

@@ -1,4 +1,4 @@
-"""A server of Amazon Bedrock that says what its script tells it, on loopback: Converse and InvokeModel, also streamed.
+"""What a scripted model says, by Amazon Bedrock: Converse and InvokeModel, also streamed.
 
 It checks signatures as AWS does, by the letter of the documentation ("Create a signed AWS API request") and with
 nothing of botocore, for the one access key that it knows. InvokeModel speaks Anthropic's messages, and Titan's
@@ -10,14 +10,13 @@ import hashlib
 import hmac
 import json
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, unquote
 
 from interlock.protocols._eventstream import message
 from interlock.testing import anthropic
+from interlock.testing.answering import Answered, Asked
 from interlock.testing.model import Document, Say, Script
 
 STREAM_TYPE = "application/vnd.amazon.eventstream"
@@ -28,91 +27,46 @@ _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d+)/([^/]+)/([^/]+)
 
 
 @dataclass
-class BedrockServer:
-    """The server. Use it as a context manager; `url` is the base address for an SDK or an upstream.
+class BedrockModel:
+    """The server's side: Converse and InvokeModel, also streamed.
 
     `fault`, a status and an exception's name, is answered to everything as long as it is set; with 200, streams begin,
-    and end with it. `asked` are the paths and documents of the requests, `headers` their headers, `signed` by whom each
-    was signed: empty if its signature is wrong, or there is none.
+    and end with it. `signed` says by whom each request was signed: empty if its signature is wrong, or there is none.
     """
 
     script: Script
     fault: tuple[int, str] | None = None
-    asked: list[tuple[str, Document]] = field(default_factory=list)
     signed: list[str] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    _server: ThreadingHTTPServer | None = None
 
-    def __enter__(self) -> "BedrockServer":
-        model = self
+    def __call__(self, asked: Asked) -> Answered:
+        """What is answered to a request."""
+        self.signed.append(signer(asked.path, asked.headers, asked.body))
+        more = {"x-amzn-requestid": f"request-{len(self.signed)}", "x-amzn-bedrock-content-type": "application/json"}
+        return self._answer(asked)._replace(headers=more)
 
-        class Handler(_Handler):
-            owner = model
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._server
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Its base address."""
-        assert self._server
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    owner: BedrockServer
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.owner.signed.append(signer(self.path, headers, body))
-        self.owner.headers.append(headers)
-        document: Document = json.loads(body)
-        self.owner.asked.append((self.path, document))
-        model, _, way = unquote(self.path).removeprefix("/model/").rpartition("/")
-        status, name = self.owner.fault or (200, "")
+    def _answer(self, asked: Asked) -> Answered:
+        document = asked.document
+        model, _, way = unquote(asked.path).removeprefix("/model/").rpartition("/")
+        status, name = self.fault or (200, "")
         if status != 200:
-            self._send(_json({"message": "as the script says", "__type": name}), "application/json", status)
-        elif "inputText" in document:
-            self._send(_json({"embedding": [0.5, -0.25], "inputTextTokenCount": 1}), "application/json")
-        else:
-            say = self.owner.script(document)
-            asked = {"model": model, **document}
-            match way:
-                case "converse":
-                    self._send(whole(say), "application/json")
-                case "converse-stream":
-                    events = [*stream(say)]
-                    broken = [*events[:2], exception(name, "as the script says")] if name else events
-                    self._send(b"".join(broken), STREAM_TYPE)
-                case "invoke":
-                    self._send(anthropic.whole(asked, say), "application/json")
-                case _:
-                    self._send(b"".join(chunks(asked, say)), STREAM_TYPE)
-
-    def _send(self, data: bytes, kind: str, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(data)))
-        self.send_header("x-amzn-requestid", f"request-{len(self.owner.asked)}")
-        self.send_header("x-amzn-bedrock-content-type", "application/json")
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        """Say nothing."""
+            return Answered(_json({"message": "as the script says", "__type": name}), status=status)
+        if "inputText" in document:
+            return Answered(_json({"embedding": [0.5, -0.25], "inputTextTokenCount": 1}))
+        say = self.script(document)
+        match way:
+            case "converse":
+                return Answered(whole(say))
+            case "converse-stream":
+                events = [*stream(say)]
+                broken = [*events[:2], exception(name, "as the script says")] if name else events
+                return Answered(b"".join(broken), STREAM_TYPE)
+            case "invoke":
+                return Answered(anthropic.whole({"model": model, **document}, say))
+            case _:
+                return Answered(b"".join(chunks({"model": model, **document}, say)), STREAM_TYPE)
 
 
-def signer(path: str, headers: dict[str, str], body: bytes) -> str:
+def signer(path: str, headers: Mapping[str, str], body: bytes) -> str:
     """The access key by which a request was signed; empty if its signature does not hold."""
     found = _SIGNED.fullmatch(headers.get("authorization", ""))
     if not found:
