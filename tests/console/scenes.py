@@ -65,7 +65,7 @@ def outside() -> tuple[Record, ...]:
     host = "pastebin.example is no AI service"
     return (
         connection("c1", "api.openai.com:443", "read", NOW - 58 * SECOND),
-        connection("c2", "pypi.org:443", "passes unread", NOW - 55 * SECOND),
+        connection("c2", "wiki.example:443", "passes unread", NOW - 55 * SECOND),
         limited,
         limited._replace(at_us=NOW - 40 * SECOND, request="r2", status=413, reason=large, protocol="ollama"),
         limited._replace(at_us=NOW - 30 * SECOND, request="r3", status=403, reason=asks, protocol="bedrock-converse"),
@@ -73,7 +73,7 @@ def outside() -> tuple[Record, ...]:
             RecordKind.REFUSAL, NOW - 20 * SECOND, "r4", "build-bot", "key-2", route="CONNECT pastebin.example:443",
             status=403, verdict=Verdict.BLOCKED, reason=host,
         ),
-        connection("c2", "pypi.org:443", "ended", NOW - 9 * SECOND)._replace(
+        connection("c2", "wiki.example:443", "ended", NOW - 9 * SECOND)._replace(
             bytes_in=2150, bytes_out=3_400_000, latency_us=46 * SECOND
         ),
         connection("c3", "api.mistral.ai:443", "no TLS handshake", NOW - 5 * SECOND, Verdict.FAILED),

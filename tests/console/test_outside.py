@@ -34,7 +34,12 @@ def test_each_refusal_and_each_connection_is_a_row() -> None:
         ("Read", Outcome.ALLOWED, 200),
     ]
     passed = told[2]
-    assert (passed.to, passed.sent, passed.received, passed.lasted_us) == ("pypi.org:443", 2150, 3_400_000, 46 * SECOND)
+    assert (passed.to, passed.sent, passed.received, passed.lasted_us) == (
+        "wiki.example:443",
+        2150,
+        3_400_000,
+        46 * SECOND,
+    )
     assert [row.sent for row in told].count(None) == 7
 
 

@@ -282,7 +282,7 @@ def test_what_was_refused_is_found_from_the_sessions(page: Page, console: Consol
     page.get_by_role("button", name="Show").click()
     assert page.url.endswith("/outside?workload=build-bot")
     passed = page.get_by_role("row", name="Passed unread")
-    expect(passed).to_contain_text("pypi.org:443")
+    expect(passed).to_contain_text("wiki.example:443")
     expect(passed).to_contain_text("3.4 MB")
     page.get_by_role("link", name="Needs a look").click()
     assert page.url.endswith("/sessions?view=attention&workload=build-bot")

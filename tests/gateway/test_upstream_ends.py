@@ -93,6 +93,7 @@ def test_deadlines_of_the_model() -> None:
             gate.gateway.sweep(FAR)
             faulty(gate, await asked, 504, "did not answer in time")
             await server.gone.wait()
+            assert len(server.asked) == 1, "nothing is asked again"
 
     run(work)
 
@@ -129,6 +130,7 @@ def test_a_name_that_leads_nowhere(url: str) -> None:
     async def work() -> None:
         async with wire(url) as gate:
             faulty(gate, await gate.ask(gate.post()), 502, "cannot be reached")
+            assert await gate.serves()
 
     run(work)
 
@@ -141,6 +143,7 @@ def test_a_connection_that_does_not_come_in_time() -> None:
             wire(server.url.replace("http:", "https:"), connect_timeout_s=0) as gate,
         ):
             faulty(gate, await gate.ask(gate.post()), 504, "no connection in time")
+            assert server.asked == []
 
     run(work)
 

@@ -117,6 +117,7 @@ def test_plain_http_where_tls_was_expected() -> None:
             wire(server.url.replace("http:", "https:")) as gate,
         ):
             faulty(gate, await gate.ask(gate.post()), 502, "cannot be reached")
+            assert server.asked == [], "nothing went there in clear"
 
     run(work)
 

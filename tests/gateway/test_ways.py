@@ -59,7 +59,7 @@ def test_what_is_read(text: str, expected: Way) -> None:
         ("huggingface.co:443", "AI service"),
         ("bedrock-runtime.eu-central-1.amazonaws.com:443", "AI service"),
         ("lab.corp.example:443", "no AI service"),
-        ("pypi.org:443", "no AI service"),
+        ("wiki.example:443", "no AI service"),
         ("notapi.openai.com.evil.example:443", "no AI service"),
         ("1.1.1.1:443", "no AI service"),
         ("0x7f.1:443", "no AI service"),
@@ -73,13 +73,13 @@ def test_what_is_refused(text: str, says: str) -> None:
 
 
 def test_what_passes_unread_if_the_settings_say_so() -> None:
-    assert way("pypi.org:443", tunnel="allow") == PUBLIC
+    assert way("wiki.example:443", tunnel="allow") == PUBLIC
     assert isinstance(way("1.1.1.1:443", tunnel="allow"), Refused)
     assert isinstance(way("chatgpt.com:443", tunnel="allow"), Refused)
-    named = {"tunnel_hosts": ("Pypi.org.", "10.0.0.1", "huggingface.co", "[::1]")}
-    for text in ("pypi.org:443", "files.pypi.org:80", "10.0.0.1:5432", "huggingface.co:443", "[::1]:8001"):
+    named = {"tunnel_hosts": ("Wiki.example.", "10.0.0.1", "huggingface.co", "[::1]")}
+    for text in ("wiki.example:443", "files.wiki.example:80", "10.0.0.1:5432", "huggingface.co:443", "[::1]:8001"):
         assert way(text, **named) == ANYWHERE
-    assert isinstance(way("notpypi.org:443", **named), Refused)
+    assert isinstance(way("notwiki.example:443", **named), Refused)
 
 
 def test_a_host_that_is_named_is_read() -> None:

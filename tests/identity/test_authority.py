@@ -96,7 +96,10 @@ def test_a_client_that_trusts_it_believes_its_certificates(tmp_path: Path) -> No
 def test_a_host_with_a_long_name(tmp_path: Path) -> None:
     authority = opened(tmp_path)
     host = f"{'a' * 60}.{'b' * 60}.openai.azure.com"
-    shake(authority.context(host), trusting(authority.certificate_pem.read_bytes()), host)
+    end = shake(authority.context(host), trusting(authority.certificate_pem.read_bytes()), host)
+    certificate = end.getpeercert()
+    assert certificate
+    assert certificate["subjectAltName"] == (("DNS", host),)
 
 
 def test_http_1_1_is_what_a_client_is_offered(tmp_path: Path) -> None:

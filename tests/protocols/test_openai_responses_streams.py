@@ -40,8 +40,8 @@ NOTE = {"type": "url_citation", "title": "T", "url": "u", "start_index": 0, "end
 
 
 def test_the_scripted_servers_events_are_what_the_sdk_expects() -> None:
-    for document in documents(wire()):
-        TypeAdapter[Any](ResponseStreamEvent).validate_python(document)
+    events = [TypeAdapter[Any](ResponseStreamEvent).validate_python(document) for document in documents(wire())]
+    assert [type(one).__name__ for one in events if one.type.endswith(".completed")] == ["ResponseCompletedEvent"]
 
 
 def test_a_stream_is_read_once_however_often_it_says_a_thing() -> None:

@@ -55,7 +55,7 @@ def replaced(text: str, start: int, edits: list[tuple[Span, str]]) -> str:
 def marker(signal: Signal) -> str:
     """What stands in a text in place of a piece that was taken out.
 
-    In parentheses and with spaces: brackets would be the words of a link or an image whose address stands beside it, and
+    In parentheses and with spaces: brackets would be the words of a link or image whose address stands beside it, and
     an address with spaces is none (CommonMark 0.31, section 6.3).
     """
     return f"(removed by interlock: {signal.detector})"
