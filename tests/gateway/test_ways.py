@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.ways import Place, Read, Refused, Unread, Way, Ways, address_of, intercepted, place_of, presented
 from interlock.identity.authority import is_domain
+from interlock.model.errors import ConfigError
 from interlock.protocols import adapters
 
 UPSTREAMS = {
@@ -185,3 +186,18 @@ def test_any_text_is_a_place_or_none(text: str) -> None:
 def test_what_basic_presents(user: str, password: str) -> None:
     value = b"Basic " + base64.b64encode(f"{user}:{password}".encode())
     assert presented({b"proxy-authorization": value}) == (password or user)
+
+
+@pytest.mark.parametrize("host", ["*.wiki.example", "https://wiki.example", "", "wiki.example:443", "a b"])
+def test_a_host_that_could_never_match_is_refused_at_the_start(host: str) -> None:
+    with pytest.raises(ConfigError, match="there is no host"):
+        ways(tunnel_hosts=(host,))
+
+
+def test_a_tls_upstream_that_is_named_by_an_address_is_refused_as_a_place() -> None:
+    made = Ways(GatewaySettings(), {"own": Upstream("https://127.0.0.1:9006/v1")}, adapters())
+    place = place_of("127.0.0.1:9006")
+    assert place
+    refused = made.way(place)
+    assert isinstance(refused, Refused)
+    assert "by its name only" in refused.told

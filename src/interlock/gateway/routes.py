@@ -41,8 +41,9 @@ class Routes:
 
     @property
     def covered(self) -> str:
-        """All routes, for people."""
-        return ", ".join(route.name for route in self._fixed.values())
+        """What is covered, for people: the upstreams, and where the rest is told."""
+        upstreams = ", ".join(f"/{name}" for name in sorted(self._upstreams)) or "no upstream"
+        return f"the model APIs below {upstreams}; `interlock run --print-env` prints their addresses"
 
 
 def split(path: str) -> tuple[str, str]:

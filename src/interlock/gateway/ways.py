@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from interlock.gateway.routes import Route, Routes, joined
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.identity.authority import is_domain
 from interlock.knowledge import service_at, services
+from interlock.model.errors import ConfigError
 from interlock.protocols import Adapter
 
 HTTPS, HTTP = 443, 80
@@ -142,7 +144,7 @@ class Ways:
     ) -> None:
         self._tunnel = settings.tunnel == "allow"
         self._domains = intercepted(settings, (), adapters)
-        self._unread = frozenset(_plain(host) for host in settings.tunnel_hosts)
+        self._unread = frozenset(_named(host) for host in settings.tunnel_hosts)
         self._secure = frozenset(place for u in upstreams.values() if (place := _place(u)) and _is_secure(u))
         self._upstreams: dict[Place, list[tuple[str, str]]] = {}
         for name, upstream in upstreams.items():
@@ -158,6 +160,8 @@ class Ways:
         if _is_within(host, self._unread):
             return Unread(private=True)
         if self.is_secure(place):
+            if not is_domain(host):
+                return Refused(f"{host} is read by its name only: the local authority speaks for no address")
             return Read(tls=True)
         if place in self._upstreams:
             return Read(tls=False)
@@ -194,6 +198,18 @@ class Ways:
             at = path.find("/", at + 1)
             if at < 0:
                 return
+
+
+def _named(host: str) -> str:
+    """A host of the settings. Raises: ConfigError if no host can be called so, since it would never match."""
+    name = _plain(host)
+    if not is_domain(name):
+        try:
+            ip_address(name)
+        except ValueError:
+            hint = "a domain, for itself and all below it, or an address: no *, no scheme, no port"
+            raise ConfigError(f"there is no host {host!r}", where="[gateway] tunnel_hosts", hint=hint) from None
+    return name
 
 
 def _plain(host: str) -> str:
