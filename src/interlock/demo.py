@@ -52,7 +52,10 @@ async def tell(bundled: Path, folder: Path, *, serve: bool) -> None:
     Raises: DemoError at the first step that came out otherwise.
     """
     if find_spec("openai") is None:
-        raise DemoError("the demo's agent needs the openai SDK", hint="pip install 'interlock[demo]'")
+        raise DemoError(
+            "the demo's agent needs the openai SDK",
+            hint="in its folder: pip install --require-hashes -r requirements/demo.txt",
+        )
     company = folder / "halden-freight"
     shutil.copytree(bundled, company)
     story = _Story(console(), company, folder)

@@ -108,7 +108,7 @@ def test_without_botocore_the_extra_is_named(machine: pytest.MonkeyPatch) -> Non
     async def work() -> None:
         with pytest.raises(ConfigError, match="botocore") as raised:
             Pool("b", Upstream(URL, auth="aws"), "", GatewaySettings(), asyncio.get_running_loop())
-        assert "interlock[aws]" in str(raised.value)
+        assert "requirements/aws.txt" in str(raised.value)
 
     run(work)
 

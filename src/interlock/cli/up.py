@@ -16,11 +16,9 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 
 from interlock.cli import _options
 from interlock.config import Settings
-from interlock.gateway.settings import GatewaySettings
 from interlock.governance.exceptions import headline
 
 SUMMARY = "start the gateway and the console"
@@ -41,16 +39,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _loose(gateway: GatewaySettings) -> Iterator[str]:
-    """What the settings let through the forward proxy that they need not."""
-    if gateway.tunnel == "allow":
-        yield "lets what is no AI service pass unread ([gateway] tunnel)"
-    if gateway.tunnel_hosts:
-        yield f"lets pass unread: {', '.join(gateway.tunnel_hosts)} ([gateway] tunnel_hosts)"
-    if gateway.unsafe_pass_credentials:
-        yield "passes on clients' own keys ([gateway] unsafe_pass_credentials)"
-
-
 async def _serve(settings: Settings) -> None:
     from interlock.up import serving
 
@@ -67,8 +55,6 @@ async def _serve(settings: Settings) -> None:
         if settings.gateway.proxy:
             print(f"proxy     {up.gateway.replace('//', '//interlock:KEY@')}  for HTTPS_PROXY", flush=True)
             print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)
-            for line in _loose(settings.gateway):
-                print(f"warning   the proxy {line}", flush=True)
         print(f"policy    {headline(up.exceptions)}:", flush=True)
         print(f"          {up.console}/exceptions, or interlock coverage", flush=True)
         print(f"data      {settings.data}", flush=True)

@@ -34,7 +34,8 @@ class Signer:
         try:
             import botocore.session
         except ImportError:
-            where, hint = f"llm.upstreams.{name}.auth", "install it with `pip install 'interlock[aws]'`"
+            where = f"llm.upstreams.{name}.auth"
+            hint = "in interlock's folder: pip install --require-hashes -r requirements/aws.txt"
             raise ConfigError(
                 "signing for AWS needs botocore, which is not installed", where=where, hint=hint
             ) from None

@@ -66,8 +66,11 @@ class Noted(NamedTuple):
 class Step(NamedTuple):
     """One thing that happened in an exchange, in order: a message that was new, or a tool call.
 
-    `kind` is a channel (`user`, `system`, `tool_result`, `assistant`, `output`) or `call`. `size` is in
-    characters; `digest` is a keyed hash of the text, so that equal texts can be found without keeping them.
+    `kind` is a channel (`user`, `system`, `tool_result`, `assistant`, `output`), `call`, the kind of a file that
+    nobody looks into (`image`, `audio`, `video`, `file`), `hidden` for values that the model did not see (`size`
+    of them, of the kinds in `tool`), `extra` for what was taken out of the answer beside its text, or `upstream` for
+    one that was passed over. `size` is otherwise in characters; `digest` is a keyed hash of the text, so that equal
+    texts can be found without keeping them.
     """
 
     kind: str
