@@ -8,7 +8,8 @@ from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 from interlock.gateway.http import ClientConnection, HttpRequest
-from interlock.gateway.perform import Performer
+from interlock.gateway.mcp import FOLDER, McpDoor
+from interlock.gateway.perform import ModelPerformer, Performer
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
@@ -68,6 +69,7 @@ class Gateway:
     pools: MutableMapping[str, Pool]
     request_id: Callable[[], str]
     proxy: Proxy | None = None
+    mcp: McpDoor | None = None
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
     routes: Routes = field(init=False)
@@ -113,6 +115,8 @@ class Gateway:
         await self._drain(FLUSH_S)
         for pool in self.pools.values():
             pool.close()
+        if self.mcp:
+            self.mcp.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,6 +166,9 @@ class Gateway:
         if path == "/healthz":
             self._health(client, _presented(request.headers))
             return
+        if self.mcp and path.startswith(FOLDER):
+            self.mcp.serve(self, client, request, _presented(request.headers))
+            return
         route = self.routes.find(path)
         if route is None:
             told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
@@ -201,7 +208,11 @@ class Gateway:
             if name in request.headers
         )
         steps = exchange(adapter, below, request.body, call, self.rules)
-        performer = Performer(self, client, steps, route, sent, headers + credential)
+        performer: Performer = ModelPerformer(self, client, steps, route, sent, headers + credential)
+        self.perform(performer)
+
+    def perform(self, performer: Performer) -> None:
+        """Begin an exchange."""
         self.performing.add(performer)
         performer.start()
 
@@ -278,6 +289,8 @@ class Gateway:
             client.expire()
         for pool in self.pools.values():
             pool.sweep(now)
+        if self.mcp:
+            self.mcp.sweep(now)
 
     # --- the rest ----------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import io
 import select
 import ssl
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
@@ -13,6 +13,7 @@ from interlock.gateway.aws import Signer
 from interlock.gateway.endpoint import address_parts, key_bytes, tls_context
 from interlock.gateway.routes import joined
 from interlock.gateway.settings import GatewaySettings, Upstream
+from interlock.gateway.waiting import Waiter
 from interlock.guard import Head
 from interlock.model.errors import UpstreamError
 from interlock.protocols import BEARER, Adapter, Credential
@@ -28,26 +29,6 @@ KEPT = 256
 KEPT_S = 60.0
 # How an upstream wants its key, where that is not the way of its protocol.
 FORMS = {"bearer": BEARER, **{name: Credential(name.encode()) for name in ("x-api-key", "api-key", "x-goog-api-key")}}
-
-
-class Waiter(Protocol):
-    """Whoever waits for an answer. After `on_error` nothing more is said."""
-
-    def connected(self, connection: "UpstreamConnection") -> bool:
-        """There is a connection, which may be at once; whether it is still wanted."""
-        ...
-
-    def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
-        """The answer has begun."""
-        ...
-
-    def on_data(self) -> None:
-        """There is more to `take`, or the end."""
-        ...
-
-    def on_error(self, error: UpstreamError) -> None:
-        """The answer will not come, or not whole."""
-        ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -309,13 +290,17 @@ class Pool:
         data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
             target.encode(), self._fixed, self._credential(adapter, target, body), len(body), headers, body
         )  # fmt: skip
+        self._dispatch(data, adapter.stream_type, waiter)
+
+    def _dispatch(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
+        """Send a whole request over a kept connection or a new one."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if connection.is_open and connection.is_quiet:
-                self._begin(connection, data, adapter.stream_type, waiter)
+                self._begin(connection, data, stream_type, waiter)
                 return
             connection.close()
-        self._task(self._loop.create_task(self._connect(data, adapter.stream_type, waiter)))
+        self._task(self._loop.create_task(self._connect(data, stream_type, waiter)))
 
     def stream_deadline(self) -> float:
         """Until when the next piece of an answer has to come."""

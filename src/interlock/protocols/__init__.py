@@ -19,6 +19,7 @@ from interlock.protocols._json import named as named
 from interlock.protocols._json import texts as texts
 from interlock.protocols._routes import Pattern as Pattern
 from interlock.protocols._routes import Target as Target
+from interlock.protocols._sse import Events as Events
 
 Document: TypeAlias = dict[str, Any]
 
