@@ -354,7 +354,7 @@ def test_junk_gives_a_protocol_error_or_nothing_worse(adapter: Adapter, junk: by
     case = choose.choice(adapter.examples).given
     broken = bytearray(case.data)
     for _ in range(choose.randrange(1, 4)):
-        at = choose.randrange(len(broken))
+        at = choose.randrange(len(broken) + 1)
         broken[at : at + choose.randrange(4)] = choose.randbytes(choose.randrange(3))
     path = next(e.given.path for e in adapter.examples if e.given.kind == "request")
     given = [Wire(case.kind, bytes(broken), case.path)]
@@ -376,9 +376,9 @@ def objects(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 
 
 def planted(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The document with one more string in one of its objects, once for each object."""
-    for path in objects(json.loads(data)):
-        document = target = json.loads(data)
+    """The document with one more string in one of its objects, once for each object. No body counts as an empty one."""
+    for path in objects(json.loads(data or b"{}")):
+        document = target = json.loads(data or b"{}")
         for part in path:
             target = target[part]
         target["x_unheard_of"] = CANARY

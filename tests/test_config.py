@@ -187,6 +187,8 @@ def test_any_text_is_settings_or_a_config_error(tmp_path_factory: pytest.TempPat
     ("text", "said"),
     [
         ('[tools.run]\nsink = "exec"', "3: sink cannot be 'exec'"),
+        ('[workloads.w]\nextras = ["logprob"]', "3: extras cannot be 'logprob'"),
+        ('[policy]\nanswer_mode = "off"', "3: answer_mode cannot be 'off'"),
         ('[tools.run]\noutput = "Internal"', "3: output cannot be 'Internal'"),
         ("[gateway]\nmax_body_bytes = 0", "3: max_body_bytes must be at least 1"),
         ('[workloads."a b"]\nmodels = "gpt"', "3: [workloads.a b] models must be a list of texts"),

@@ -17,6 +17,7 @@ from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
+from interlock.governance.exceptions import BUNDLED, Loosening, exceptions
 from interlock.guard import Rules
 from interlock.guard.budgets import Budgets
 from interlock.guard.mcp import Memories, Server
@@ -28,7 +29,7 @@ from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
 from interlock.mcp.pins import Pin
 from interlock.model.errors import ConfigError
-from interlock.policy import Mode, Policies, Scope, Source
+from interlock.policy import Mode, Policies, Policy, Scope, Source
 from interlock.protocols import adapters
 from interlock.store import Stored
 from interlock.store.database import address
@@ -87,11 +88,29 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
 
     Raises: PolicyError, ConfigError.
     """
+    key = secret(settings.data / "keys" / "digest.key")
+    return Rules(
+        policies=policies(settings),
+        engine=Engine(detectors(), secrets=credentials),
+        digest=_keyed(key),
+        now_us=now_us,
+        ticks_us=ticks_us,
+        limit=settings.gateway.max_body_bytes,
+        tools=settings.tools,
+        prompts=Prompts(settings.policy.canaries),
+        budgets=Budgets(limits(settings.limits), rates(settings.prices)),
+        owners={name: manifest.owner for name, manifest in settings.workloads.items()},
+        vault=Vault(secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
+    )
+
+
+def policies(settings: Settings) -> Policies:
+    """The policies of these settings. Raises: PolicyError, ConfigError."""
     bundled = files("interlock.policy")
     schema = Source("schema.cedarschema", bundled.joinpath("schema.cedarschema").read_text("utf-8"))
     sources = [_cedar(settings, name) for name in settings.policy.files]
     if settings.policy.bundled:
-        sources.insert(0, Source("bundled.cedar", bundled.joinpath("bundled.cedar").read_text("utf-8")))
+        sources.insert(0, Source(BUNDLED, bundled.joinpath("bundled.cedar").read_text("utf-8")))
     scopes = {
         name: Scope(
             manifest.models,
@@ -104,20 +123,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
         for name, manifest in settings.workloads.items()
     }
     _refuse_unknown_redactions(settings)
-    key = secret(settings.data / "keys" / "digest.key")
-    return Rules(
-        policies=Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact),
-        engine=Engine(detectors(), secrets=credentials),
-        digest=_keyed(key),
-        now_us=now_us,
-        ticks_us=ticks_us,
-        limit=settings.gateway.max_body_bytes,
-        tools=settings.tools,
-        prompts=Prompts(settings.policy.canaries),
-        budgets=Budgets(limits(settings.limits), rates(settings.prices)),
-        owners={name: manifest.owner for name, manifest in settings.workloads.items()},
-        vault=Vault(secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
-    )
+    return Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact)
 
 
 def local_authority(settings: Settings) -> Authority:
@@ -178,14 +184,23 @@ def now_us() -> int:
 
 def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
     """Posture and runtime side by side, from the newest scans and the index of the log (see `refresh`)."""
-    now = now_us()
     seen = [Seen(u.workload, u.first_us, u.last_us, u.requests, u.blocked) for u in store.usage()]
-    valid = (
-        k
-        for k in store.keys()  # noqa: SIM118 - no dict
-        if k.revoked_us is None and (k.expires_us is None or k.expires_us > now)
+    return coverage(store.scans(), seen, settings.workloads, _holders(store))
+
+
+def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Policy]) -> tuple[Loosening, ...]:
+    """Every loosening that is in force, with these policies `loaded` (`policies(settings).loaded`)."""
+    tables = settings.workloads, settings.tools, settings.limits
+    return exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store))
+
+
+def _holders(store: SqlStore) -> frozenset[str]:
+    """The workloads that have a valid key."""
+    now = now_us()
+    keys = store.keys()
+    return frozenset(
+        key.workload for key in keys if key.revoked_us is None and (key.expires_us is None or key.expires_us > now)
     )
-    return coverage(store.scans(), seen, settings.workloads, frozenset(key.workload for key in valid))
 
 
 def _cedar(settings: Settings, name: str) -> Source:

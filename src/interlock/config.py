@@ -123,6 +123,10 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name in ("healthz", "mcp"):
             where = _where(path, text, "", f"llm.upstreams.{name}")
             raise ConfigError(f"an upstream cannot be called {name!r}", where=where, hint="letters, digits, - and _")
+        for other in upstream.failover:
+            if other == name or other not in tables["upstreams"]:
+                where, hint = _where(path, text, f"llm.upstreams.{name}", "failover"), "name other upstreams"
+                raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
     for name, table in tables["mcp_servers"].items():
         _checked(check_server, "mcp.servers", name, table, path, text)
     for name, table in tables["limits"].items():
@@ -242,9 +246,10 @@ def _within(value: object, declared: dataclasses.Field[Any], where: str) -> obje
         raise ConfigError(
             f"{declared.name} must be at least {least}, not {value}", where=where, hint="correct the value"
         )
-    if isinstance(value, str) and choices and value not in ("", *choices):
-        hint = f"one of {', '.join(choices)}"
-        raise ConfigError(f"{declared.name} cannot be {value!r}", where=where, hint=hint)
+    for one in value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ():
+        if choices and one not in ("", *choices):
+            hint = f"one of {', '.join(choices)}"
+            raise ConfigError(f"{declared.name} cannot be {one!r}", where=where, hint=hint)
     return value
 
 

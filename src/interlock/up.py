@@ -11,15 +11,26 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from interlock.app import current_coverage, forward_proxy, mcp_door, now_us, open_log, open_store, refresh, rules
+from interlock.app import (
+    current_coverage,
+    current_exceptions,
+    forward_proxy,
+    mcp_door,
+    now_us,
+    open_log,
+    open_store,
+    refresh,
+    rules,
+)
 from interlock.config import Settings
 from interlock.console.access import Access
 from interlock.console.app import build
 from interlock.console.serve import serve
 from interlock.console.sources import AuditStatus, Sources
 from interlock.gateway.mcp import McpDoor
+from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
-from interlock.gateway.upstream import Pool
+from interlock.governance.exceptions import Loosening
 from interlock.identity.keys import Keyring
 from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, StoreError
@@ -41,11 +52,12 @@ PAGE_RECORDS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What is up: the addresses, and the one-time link to the console."""
+    """What is up: the addresses, the one-time link to the console, and what is let through that need not be."""
 
     gateway: str
     console: str
     link: str
+    exceptions: tuple[Loosening, ...] = ()
 
 
 @contextlib.asynccontextmanager
@@ -73,8 +85,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             ids = (f"{run}-{number}" for number in numbers)
             proxy = forward_proxy(settings)
             keeper = _Keeper(store)
-            door = mcp_door(settings, held_mcp, store.pins(), keeper.keep, loop)
-            keeper.door = door
+            door = keeper.door = mcp_door(settings, held_mcp, store.pins(), keeper.keep, loop)
             gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door)
             port = await gateway.start()
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
@@ -87,6 +98,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                     store=store,
                     refresh=lambda: _refresh(settings, store),
                     coverage=lambda: current_coverage(settings, store),
+                    exceptions=lambda: current_exceptions(settings, store, ready.policies.loaded),
                     audit_status=lambda: watched.status,
                     now_us=now_us,
                     title=settings.console.title,
@@ -96,7 +108,8 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                     if proxy:
                         proxy.own_ports |= {port, listening.port}
                     _settle()
-                    yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link)
+                    loose = sources.exceptions()
+                    yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link, loose)
             finally:
                 for task in tasks:
                     task.cancel()

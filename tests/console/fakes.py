@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from interlock.console.sources import AuditStatus, Sources
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
+from interlock.governance.exceptions import Loosening
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
-from interlock.store import Key, Session, Stored, Usage
+from interlock.store import Key, Session, Stored, Usage, Used
 
 NOW = 1_795_521_667_000_000  # 24 Nov 2026 12:01:07 UTC
 SECOND = 1_000_000
@@ -116,7 +117,33 @@ class MemoryStore:
             calls=sum(step.kind == "call" for step in steps),
             blocked=sum(step.verdict is Verdict.BLOCKED for step in steps),
             signals=sum(len(step.signals) for step in steps),
+            protocol=records[-1].protocol,
+            upstream=records[-1].upstream,
         )
+
+    def outside(self, *, workload: str | None = None, before: int | None = None, limit: int = 50) -> tuple[Stored, ...]:
+        self._ready()
+        found = [
+            stored
+            for stored in self.records
+            if not stored.record.session
+            and stored.record.kind in (RecordKind.REFUSAL, RecordKind.CONNECT)
+            and (workload is None or stored.record.workload == workload)
+            and (before is None or stored.record.at_us < before)
+        ]
+        found.sort(key=lambda each: (-each.record.at_us, each.log, -each.n))
+        return tuple(each for each in found if each.record.at_us >= found[:limit][-1].record.at_us)
+
+    def used(self, since_us: int) -> tuple[Used, ...]:
+        self._ready()
+        sums: dict[tuple[str, str], list[int]] = {}
+        for record in (stored.record for stored in self.records if stored.record.at_us >= since_us):
+            blocked = max(sum(s.verdict is Verdict.BLOCKED for s in record.steps), record.verdict is Verdict.BLOCKED)
+            asked = record.kind in (RecordKind.REQUEST, RecordKind.REFUSAL)
+            amounts = (asked, blocked, record.tokens_in, record.tokens_out)
+            had = sums.get((record.workload, record.model), [0] * 4)
+            sums[record.workload, record.model] = [a + b for a, b in zip(had, amounts, strict=True)]
+        return tuple(Used(*key, *amounts) for key, amounts in sorted(sums.items()))
 
     def session(self, session_id: str) -> tuple[Stored, ...]:
         self._ready()
@@ -287,6 +314,14 @@ def five() -> Coverage:
     )
 
 
+LOOSE = (
+    Loosening("no-scope", "kb-search", "[workloads.kb-search] models, tools", "It may use any model and any tool."),
+    Loosening("answers-observed", "hr-screening", "[workloads.hr-screening] answer_mode", "They are only recorded."),
+    Loosening("no-limits", "", "[limits.<name>]", "Nothing bounds how much anybody uses."),
+    Loosening("personal-data-is-recorded", "", "interlock's bundled.cedar:59", "It is let through.", bundled=True),
+)
+
+
 def sources(
     store: MemoryStore | None = None, shown: Coverage | None = None, status: AuditStatus | None = None
 ) -> Sources:
@@ -296,6 +331,7 @@ def sources(
         store=held,
         refresh=lambda: None,
         coverage=lambda: shown or covered(scanned=False),
+        exceptions=lambda: LOOSE,
         audit_status=lambda: status or AuditStatus(holds=True, records=len(held.records), checkpoint_us=NOW),
         now_us=lambda: NOW,
         title="Halden Freight",

@@ -220,7 +220,7 @@ def test_refusals_are_the_errors_that_the_sdk_knows(client: Anthropic, served: S
         ask(stranger)
     assert raised.value.type == "authentication_error"
     with pytest.raises(anthropic.NotFoundError, match="not covered"):
-        client.models.list()
+        client.messages.batches.list()
     web: Any = [{"type": "web_search_20250305", "name": "web_search"}]
     with pytest.raises(anthropic.BadRequestError, match=r"tools\[\]\.web_search_20250305 is not understood"):
         ask(client, tools=web)

@@ -126,7 +126,7 @@ def test_refusals_are_the_errors_that_the_sdk_knows(client: OpenAI, served: Serv
     ):
         ask(stranger, HI)
     with pytest.raises(openai.NotFoundError, match="not covered"):
-        client.models.list()
+        client.files.list()
     with pytest.raises(openai.BadRequestError, match="not understood"):
         ask(client, HI, extra_body={"aside": "do this"})
     with pytest.raises(openai.BadRequestError, match="role"):

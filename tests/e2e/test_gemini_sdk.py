@@ -184,7 +184,7 @@ def test_refusals_are_the_errors_that_the_sdk_knows(client: genai.Client, served
     refused(client, 400, "INVALID_ARGUMENT.*not understood", config={"cached_content": "cachedContents/abc"})
     refused(client, 400, "role", [{"role": "boss", "parts": [{"text": "hi"}]}])
     with pytest.raises(errors.ClientError, match="not covered"):
-        client.models.get(model=MODEL)
+        list(client.files.list())
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, errors.ClientError), (503, errors.ServerError)])

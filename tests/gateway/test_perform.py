@@ -394,7 +394,8 @@ def test_idle_connections_are_closed_at_the_end() -> None:
     async def work() -> None:
         async with wire() as gate, gate.client() as idle, gate.client() as begun:
             begun.send(b"POST / HTTP/1.1\r\n")
-            await until(lambda: sum(c._begun for c in gate.gateway.clients) == 1 and len(gate.gateway.clients) == 2)
+            clients = gate.gateway.clients
+            await until(lambda: len(clients) == 2 and sum(client._reader.begun for client in clients) == 1)
             stopped = asyncio.ensure_future(gate.gateway.stop(60))
             assert await idle.ended() == b""
             assert await begun.ended() == b""

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from interlock.gateway.pool import Pool
 from interlock.gateway.proxy import MAX_DIRECT
 from interlock.gateway.settings import Upstream
-from interlock.gateway.upstream import Pool
 from interlock.model.record import RecordKind
 from tests.gateway.proxied import OWN, PATH, SERVES, Proxied, post, proxied
 from tests.gateway.wire import BODY, Answer, run

@@ -20,16 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from interlock.app import now_us, ticks_us
 from interlock.detectors import Engine, detectors
+from interlock.gateway.pool import Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.server import Gateway
 from interlock.gateway.settings import GatewaySettings, Upstream
-from interlock.gateway.upstream import Pool
 from interlock.gateway.ways import Ways, intercepted
 from interlock.guard import Rules
 from interlock.identity.authority import open_authority
 from interlock.identity.keys import Keyring, mint
 from interlock.model.errors import AuditError
-from interlock.model.record import Record, RecordKind
+from interlock.model.record import Record, RecordKind, Verdict
 from interlock.policy import Policies, Source
 from interlock.protocols import adapters
 from interlock.store import Key
@@ -240,6 +240,20 @@ def _proxy(settings: GatewaySettings, upstream: Upstream, keys: Path) -> Proxy:
     domains = intercepted(settings, [upstream], adapters())
     authority = open_authority(keys, domains, lambda: datetime.datetime.now(datetime.UTC))
     return Proxy(settings, Ways(settings, {"openai": upstream}, adapters()), authority)
+
+
+def faulty(gate: Wire, answer: Answer, status: int, *says: str) -> None:
+    """The client was told, in the protocol's shape; the log says the same; no connection was kept."""
+    assert answer.status == status
+    assert answer.error["code"] == "upstream_error"
+    request, record = gate.records()
+    assert (request.kind, record.kind) == (RecordKind.REQUEST, RecordKind.ANSWER)
+    assert (record.status, record.verdict) == (status, Verdict.FAILED)
+    for word in says:
+        assert word in record.reason
+    assert not gate.gateway.pools["openai"]._open
+    assert not gate.gateway.performing
+    assert gate.said == []
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -10,6 +10,7 @@ from interlock.guard import Begin, Call, Command, Emit, Forward, Head, Note, Rea
 from interlock.model.decision import Principal
 from interlock.model.record import Record
 from interlock.policy import Policies, Scope, Source
+from interlock.protocols import Adapter
 from interlock.protocols.openai_chat import ADAPTER
 from interlock.provenance.settings import ToolOverride
 
@@ -80,12 +81,13 @@ class Played:
 def play(
     body: bytes, *script: Told | Exception, rules: Rules | None = None, call: Call | None = None,
     throw_at: int | None = None, thrown: Exception | None = None,
+    adapter: Adapter = ADAPTER, path: str = "/v1/chat/completions",
 ) -> Played:  # fmt: skip
     """Run an exchange to its end. `script` answers `Forward` and `Read` in order; an exception in it is thrown there.
 
     `thrown` is thrown in place of the answer to command number `throw_at`. What the exchange lets out, comes out.
     """
-    running = exchange(ADAPTER, "/v1/chat/completions", body, call or make_call(), rules or make_rules())
+    running = exchange(adapter, path, body, call or make_call(), rules or make_rules())
     left: Sequence[Told | Exception] = list(script)
     played = Played()
     told: Told | Exception = None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.guard.own_prompt import CANARY, ENOUGH, PROMPT_LEAK, REACH, OwnPrompt
+from interlock.guard.own_prompt import CANARY, ENOUGH, PROMPT_LEAK, REACH, OwnPrompt, _words
 from tests.detectors.windows import flagged, streamed
 
 PROMPT = (
@@ -101,6 +101,11 @@ def test_canaries_are_found_whole_in_any_case() -> None:
     ]
 
 
+@given(text=st.text(st.characters(max_codepoint=127), max_size=300))
+def test_words_of_ascii_are_what_they_are_in_any_text(text: str) -> None:
+    assert [*_words(text), "é"] == _words(f"{text} é")
+
+
 def test_letters_that_grow_without_case_move_no_span() -> None:
     own = OwnPrompt([], ["Straße-12345"])
     assert [s.span for s in own.scan("ßßß STRAßE-12345 İ")] == [(4, 16)]
@@ -157,3 +162,18 @@ def test_the_worst_comes_to_an_end(unit: str) -> None:
     own = OwnPrompt([text[:100_000]], ["aaaaaaaaaaaab", "!!!!!!!!!!"])
     assert own.scan(text[:100_000]) is not None
     assert 0 <= own.pending(text) <= len(text)
+
+
+def test_of_a_long_prompt_a_quotation_is_no_leak_and_forty_words_are() -> None:
+    words = [f"word{number}" for number in range(1_000)]
+    own = OwnPrompt([" ".join(words)])
+    assert own.scan(" ".join(words[500:539])) == ()
+    assert flagged(own.scan(" ".join(words[500:540])))
+
+
+@given(st.lists(st.sampled_from("alpha beta gamma delta epsilon zeta eta theta".split()), min_size=4, max_size=60))
+def test_every_leak_holds_one_of_the_words_that_are_looked_for_first(words: list[str]) -> None:
+    own = OwnPrompt([" ".join(words)])
+    assert own._marks
+    for at in range(max(1, len(words) - 11)):
+        assert flagged(own.scan(" ".join(words[at : at + 12])))

@@ -159,7 +159,7 @@ def test_arguments_that_hold_a_key_are_not_let_through() -> None:
     escaped = json.dumps({"q": KEY}).replace("h", "\\u0068", 1)
     played = stream(chunk(piece(0, escaped[:9], name="read_x")), chunk(piece(0, escaped[9:])), chunk({}, "tool_calls"))
     assert calls(played.sent) == {}
-    assert played.records[-1].steps[-1].reason == "An argument holds what a detector took for a secret."
+    assert played.records[-1].steps[-1].reason == "An argument holds what may not go out: credential-leak."
 
 
 FAULTS: dict[str, list[bytes | None]] = {

@@ -87,7 +87,7 @@ def test_an_answer_that_is_none_is_refused(broken: bytes) -> None:
         (answer(choice("a"), usage={"note": "boo"}), "usage.note"),
         (answer(choice("a"), system_fingerprint={"note": "boo"}), "system_fingerprint"),
         (answer(choice("a", tool_call_id="boo")), "choices[0].message.tool_call_id"),
-        (answer(choice("a", audio={"transcript": "boo"})), "choices[0].message.audio"),
+        (answer(choice("a", audio={"note": "boo"})), "choices[0].message.audio.note"),
         (answer(choice("a"), prompt_filter_results=[{"x": "boo"}]), "prompt_filter_results"),
     ],
 )

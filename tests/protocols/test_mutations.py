@@ -43,7 +43,7 @@ ANSWER = json.loads(
         usage={"prompt_tokens": 1, "completion_tokens": 2, "details": {"x": 1}},
     )
 )
-CHUNK = {
+CHUNK: Any = {
     "id": "x", "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 2}, "error": None,
     "choices": [
         {"index": 0, "finish_reason": "tool_calls", "logprobs": LOGPROBS, "delta": {
@@ -52,6 +52,18 @@ CHUNK = {
         {"index": 1, "delta": {"tool_calls": [{"index": 0, "type": "custom", "custom": {"name": "g", "input": "i"}}]}},
     ],
 }  # fmt: skip
+BESIDE: dict[str, Any] = {
+    "audio": {"id": "a", "transcript": "t", "data": "AA==", "expires_at": 1},
+    "images": [{"type": "image_url", "image_url": {"url": "data:,"}, "index": 0}],
+    "reasoning_details": [{"type": "reasoning.text", "text": "t", "index": 0, "signature": "AA=="}, {"summary": "s"}],
+}
+FILTERED = {"hate": {"filtered": False, "severity": "safe"}}
+REQUEST["messages"][2] |= BESIDE
+ANSWER["choices"][0]["message"] |= BESIDE
+CHUNK["choices"][0]["delta"] |= BESIDE
+for _document in (ANSWER, CHUNK):
+    _document["prompt_filter_results"] = [{"prompt_index": 0, "content_filter_results": FILTERED}]
+    _document["choices"][1]["content_filter_results"] = FILTERED
 ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 10**30, "", "text", "\x00", [], {}, [[]], [None], ["x"], {"": ""}, {"type": "text"},
     {"type": "custom"}, {"index": "x"}, [{"index": -1}], {"token": []}, {"content": {"token": 5}}, {"error": "x"},

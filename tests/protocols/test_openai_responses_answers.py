@@ -38,12 +38,12 @@ def test_the_tokens_count() -> None:
 
 
 def test_what_is_said_again_of_the_request_is_one_text_and_mere_settings_are_none() -> None:
-    assert answered() == ["output:be kind"]
+    assert answered() == ["parameter:be kind"]
     assert answered(instructions=None) == []
     tools = [{"type": "function", "name": "f", "description": "d", "parameters": {"type": "object"}}]
     (_, echo) = answered(tools=tools, metadata={"k": "v"})
-    assert echo == f"output:k\nv\n{json.dumps(tools, separators=(',', ':'))}"
-    assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["output:role\nuser\ncontent\nhi"]
+    assert echo == f"parameter:k\nv\n{json.dumps(tools, separators=(',', ':'))}"
+    assert answered(instructions=[{"role": "user", "content": "hi"}]) == ["parameter:role\nuser\ncontent\nhi"]
 
 
 def test_a_secret_in_what_is_said_again_takes_all_of_it_out() -> None:
@@ -53,7 +53,7 @@ def test_a_secret_in_what_is_said_again_takes_all_of_it_out() -> None:
     left = json.loads(ADAPTER.edit_answer(read, AnswerEdit(texts={echo.path: "[removed]"})))
     assert (left["instructions"], left["metadata"], left["tools"], left["tool_choice"]) == ("be kind", {}, [], "auto")
     assert left["output"] == [KIND]
-    assert short(ADAPTER.answer(json.dumps(left).encode()).events) == ["output:ok", "output:be kind"]
+    assert short(ADAPTER.answer(json.dumps(left).encode()).events) == ["output:ok", "parameter:be kind"]
     assert Response.model_validate(left).output_text == "ok"
 
 
@@ -109,7 +109,7 @@ def test_a_refused_call_becomes_a_message_in_its_place() -> None:
         "output:hello you",
         f"output:{TOLD}",
         "call:read({})",
-        "output:be kind",
+        "parameter:be kind",
     ]
     answered = Response.model_validate_json(out)
     assert [item.type for item in answered.output] == ["message", "message", "function_call"]
@@ -130,7 +130,7 @@ def test_texts_and_arguments_are_replaced() -> None:
     arguments = {event.path: '{"b":2}' for event in read.events if isinstance(event, ToolCall)}
     out = ADAPTER.edit_answer(read, AnswerEdit(texts=texts, arguments=arguments))
     assert short(ADAPTER.answer(out).events) == [
-        "output:new", 'call:pay({"b":2})', 'call:read({"b":2})', "output:new",
+        "output:new", 'call:pay({"b":2})', 'call:read({"b":2})', "parameter:new",
     ]  # fmt: skip
 
 

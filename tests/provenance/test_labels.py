@@ -24,7 +24,7 @@ def sink(name: str, *properties: str) -> str:
         ("get_or_create_label", "write"), ("check_and_pay", "money"), ("search_and_replace", "write"),
         ("read_and_frobnicate", UNKNOWN), ("run_python", "execute"), ("query_sql", "execute"), ("shell", "execute"),
         ("get_secret", "credential"), ("reset_password", "credential"), ("create_user", "admin"),
-        ("invite_user", "admin"), ("update_group_members", "admin"), ("create_event", "write"),
+        ("invite_user", "admin"), ("update_group_members", "admin"), ("create_event", "send"),
         ("post_tweet", "publish"), ("fetch", "fetch"), ("download", "fetch"), ("frobnicate", UNKNOWN), ("", UNKNOWN),
         ("getandpay", UNKNOWN), ("p\u0430y_get", UNKNOWN), ("获取", UNKNOWN), ("get\u200b_x", UNKNOWN),
         ("x" * 10_000, UNKNOWN),
@@ -75,9 +75,10 @@ def test_a_description_changes_nothing() -> None:
 
 def test_an_override_wins_where_it_speaks() -> None:
     overrides = {"pay": ToolOverride(sink="read", output="internal"), "get": ToolOverride(recipients=("x",))}
-    assert derive("pay", None, overrides) == ToolLabels(Origin.INTERNAL, "read", None)
-    assert derive("get", None, overrides) == ToolLabels(Origin.UNTRUSTED, "read", frozenset({"x"}))
-    assert derive("other", None, overrides) == ToolLabels(Origin.UNTRUSTED, UNKNOWN, None)
+    pay, get, other = (derive(name, None, overrides) for name in ("pay", "get", "other"))
+    assert (pay.output, pay.sink, pay.recipients) == (Origin.INTERNAL, "read", None)
+    assert (get.output, get.sink, get.recipients) == (Origin.UNTRUSTED, "read", frozenset({"x"}))
+    assert (other.output, other.sink, other.recipients) == (Origin.UNTRUSTED, UNKNOWN, None)
 
 
 @pytest.mark.parametrize(

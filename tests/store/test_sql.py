@@ -38,7 +38,7 @@ from interlock.model.meta import Confidence, Severity
 from interlock.model.record import Record, RecordKind, Step, Verdict
 from interlock.store import Key, Session, Stored, Usage
 from interlock.store.database import VERSIONS, address
-from interlock.store.migrations.versions import v0001_first
+from interlock.store.migrations.versions import v0001_first, v0002_use
 from interlock.store.sql import SqlStore
 from interlock.store.sums import NAMES_MAX
 from interlock.store.tables import metadata
@@ -151,10 +151,13 @@ def test_records_are_indexed_in_order_without_a_gap(store: SqlStore) -> None:
 
 
 def test_sessions_are_summed_up(store: SqlStore) -> None:
+    chat = answer(6).protocol
     for batch in ([stored(0, request(5))], [stored(1, answer(6)), stored(2, request(9, model=""))]):
         store.index(batch)
     assert store.sessions() == (
-        Session("s-1", "invoice-agent", "gpt-5-mini", 5, 9, requests=2, calls=1, blocked=1, signals=1),
+        Session(
+            "s-1", "invoice-agent", "gpt-5-mini", 5, 9, 2, 1, blocked=1, signals=1, protocol=chat, upstream="openai"
+        ),
     )
     assert [s.record for s in store.session("s-1")] == [request(5), answer(6), request(9, model="")]
     assert store.session("s-2") == ()
@@ -299,6 +302,7 @@ def test_the_schema_is_one_for_postgresql_too() -> None:
     )
     with Operations.context(context):
         v0001_first.upgrade()
+        v0002_use.upgrade()
     assert "BYTEA" in made.getvalue()
     assert "CREATE INDEX sessions_blocked ON sessions (last_us) WHERE blocked > 0" in made.getvalue()
 

@@ -9,13 +9,15 @@ clean     no open finding that is high or above; partly if something of it was
           not scanned or not judged
 A ? is not known, which never counts as fine. Shadow is traffic of a workload
 that no scan has found. The newest scan of each folder counts, until a newer
-one of a folder around it.
+one of a folder around it. Below it stands every exception that is in force:
+what is let through that need not be, and where that was set.
 
 JSON: {"closed", "scanned", "gaps": {"shadow": [...], "not_enforced",
 "no_owner", "no_scope", "not_clean"}, "findings_of_no_workload": [{"id",
 "check", "severity", "path", "line"}], "workloads": [{"workload",
-"discovered", "owner": {"mark", "words"}, "scope", ...}]}; a mark is yes,
-partial, no or unknown. Closed: every mark is yes, and no finding of no
+"discovered", "owner": {"mark", "words"}, "scope", ...}], "exceptions":
+[{"name", "subject", "where", "means", "bundled"}]}; a mark is yes, partial, no
+or unknown. Closed: every mark is yes, and no finding of no
 workload is high or above.
 Exit codes: 0 shown, 1 it is not closed and --fail-on-gap was given, 3 could
 not do the work.
@@ -24,6 +26,7 @@ not do the work.
 import argparse
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -33,6 +36,7 @@ from rich.table import Table
 from interlock.cli import _options
 from interlock.cli._output import clean, console, shown
 from interlock.governance.coverage import COLUMNS, Cell, Coverage, Mark, Row
+from interlock.governance.exceptions import Loosening, headline
 from interlock.governance.summary import counted
 
 SUMMARY = "show what is found but not enforced, and what is used but not known"
@@ -62,19 +66,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Index the log's new records, then show the matrix; 1 if it is not closed and that was asked for."""
-    from interlock.app import current_coverage, open_store, refresh
+    from interlock.app import current_coverage, current_exceptions, open_store, policies, refresh
 
     settings = _options.settings(args)
+    loaded = policies(settings).loaded
     store = open_store(settings)
     try:
         refresh(settings, store)
         coverage = current_coverage(settings, store)
+        loose = current_exceptions(settings, store, loaded)
     finally:
         store.close()
     if args.format == "json":
-        print(json.dumps(document(coverage), indent=2))
+        print(json.dumps(document(coverage) | {"exceptions": [asdict(one) for one in loose]}, indent=2))
     else:
         show(console(), coverage)
+        show_exceptions(console(), loose)
     return GAP if args.fail_on_gap and not coverage.closed else 0
 
 
@@ -114,6 +121,21 @@ def show(out: Console, coverage: Coverage) -> None:
         else:
             _narrow(out, coverage.rows)
         out.print("\n[dim]✓ yes  ~ partly  ✗ no  ? not known, which never counts as fine[/dim]")
+
+
+def show_exceptions(out: Console, loose: Sequence[Loosening]) -> None:
+    """Print each exception with where it was set; those of interlock's own policies by name alone."""
+    out.print(f"\n[bold]{shown(headline(loose))}[/bold]")
+    lines = [
+        line
+        for one in loose
+        if not one.bundled
+        for line in _packed([f"{one.name} {one.subject}".rstrip(), one.where], out.width - GAP_CHARS, "  ")
+    ]
+    names = [one.name for one in loose if one.bundled]
+    lines += _packed([f"{name}," for name in names[:-1]] + names[-1:], out.width - GAP_CHARS, " ")
+    for line in lines:
+        out.print(Padding(shown(line), (0, 0, 0, GAP_CHARS), expand=False))
 
 
 def _gaps(out: Console, coverage: Coverage) -> None:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from interlock.cli import _options
 from interlock.config import Settings
 from interlock.gateway.settings import GatewaySettings
+from interlock.governance.exceptions import headline
 
 SUMMARY = "start the gateway and the console"
 
@@ -72,6 +73,8 @@ async def _serve(settings: Settings) -> None:
             print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)
             for line in _loose(settings.gateway):
                 print(f"warning   the proxy {line}", flush=True)
+        print(f"policy    {headline(up.exceptions)}:", flush=True)
+        print(f"          {up.console}/exceptions, or interlock coverage", flush=True)
         print(f"data      {settings.data}", flush=True)
         for name, host in (("gateway", settings.gateway.host), ("console", settings.console.host)):
             if not host.startswith(("127.", "localhost", "::1")):

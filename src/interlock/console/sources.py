@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.governance.coverage import Coverage
+from interlock.governance.exceptions import Loosening
 from interlock.store import Store
 
 
@@ -32,6 +33,7 @@ class Sources:
     store: Store
     refresh: Callable[[], object]
     coverage: Callable[[], Coverage]
+    exceptions: Callable[[], tuple[Loosening, ...]]
     audit_status: Callable[[], AuditStatus]
     now_us: Callable[[], int]
     title: str

@@ -1,23 +1,18 @@
 """The server's side of HTTP/1.1 (RFC 9112): one connection of a client, one request at a time.
 
-llhttp (through httptools, strict) refuses conflicting or repeated lengths, folded headers, bare line feeds, bad
-chunk sizes and control characters. What it leaves to us is checked here: sizes, counts, Host, trailers, upgrades,
-encodings, and time. After anything malformed the connection is closed, so that no second reading of its
-bytes can begin in the middle.
+After anything malformed the connection is closed, so that no second reading of its bytes can begin in the middle.
 
 A client that closes its side of the connection while it is owed an answer counts as gone, as it does for nginx and
 for Go's server: a model that nobody listens to is not to be paid for.
 """
 
 import asyncio
-import io
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
-import httptools
-
+from interlock.gateway.reading import HttpRequest as HttpRequest
+from interlock.gateway.reading import RefusedError, RequestReader
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.ways import Origin
 
@@ -25,28 +20,14 @@ JSON = b"application/json"
 REASONS = {
     200: b"OK", 202: b"Accepted", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 407: b"Proxy Authentication Required", 408: b"Request Timeout",
-    411: b"Length Required", 413: b"Content Too Large", 415: b"Unsupported Media Type", 421: b"Misdirected Request",
+    411: b"Length Required", 413: b"Content Too Large", 415: b"Unsupported Media Type", 417: b"Expectation Failed",
+    421: b"Misdirected Request",
     429: b"Too Many Requests", 431: b"Request Header Fields Too Large",
     500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
     504: b"Gateway Timeout", 505: b"HTTP Version Not Supported",
 }  # fmt: skip
-# Header lines of one request. An SDK sends about twenty; nginx and Apache take a hundred or so.
-MAX_HEADERS = 256
 # How long what a client still sends is read and dropped after the last answer, so that it can read that answer.
 LINGER_S = 2.0
-# The first byte of a TLS handshake (RFC 8446, section 5.1).
-TLS = b"\x16"
-
-
-@dataclass(slots=True)
-class HttpRequest:
-    """A whole request. Header names are in lower case; a header that stands twice is joined with `, `."""
-
-    method: str
-    target: str
-    headers: dict[bytes, bytes]
-    body: bytes
-    version: str = "1.1"
 
 
 class Listener(Protocol):
@@ -69,15 +50,6 @@ class Listener(Protocol):
         ...
 
 
-class RefusedError(Exception):
-    """Raised inside a parser callback: the bytes are not a request that is served here."""
-
-    def __init__(self, status: int, what: str) -> None:
-        super().__init__(what)
-        self.status = status
-        self.what = what
-
-
 class ClientConnection(asyncio.Protocol):
     """One connection. `deadline` (loop time) is looked at by the gateway's sweeper; None waits for the answer.
 
@@ -90,19 +62,13 @@ class ClientConnection(asyncio.Protocol):
         self, listener: Listener, settings: GatewaySettings, now: Callable[[], float], origin: Origin | None = None
     ) -> None:
         self._listener = listener
-        self._settings = settings
         self._now = now
-        self._parser = httptools.HttpRequestParser(self)
+        self._reader = RequestReader(self, settings)
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[HttpRequest] = deque()
         self._refused: tuple[int, str] | None = None
         self._busy = False
         self._closing = False
-        self._begun, self._in_headers = False, True
-        self._headers: dict[bytes, bytes] = {}
-        self._header_count = self._header_bytes = self._fed = 0
-        self._target = b""
-        self._body = io.BytesIO()
         self._answered: HttpRequest | None = None
         self._limits = {
             "idle": settings.idle_timeout_s,
@@ -120,7 +86,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._expect("idle")
+        self.on_phase("idle")
         if not self._listener.connected(self):
             self._refuse(503, "there are too many connections")
 
@@ -130,7 +96,7 @@ class ClientConnection(asyncio.Protocol):
         self._listener.disconnected(self)
         if self.on_gone:
             self.on_gone()
-        if self._begun and not self._closing:
+        if self._reader.begun and not self._closing:
             self._refused = (400, "the connection was lost in the middle of a request")
         if self._refused:
             # Nobody reads the answer, but the log does.
@@ -153,95 +119,36 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
-        self._fed += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._end_of_requests(rest=len(data) - int(upgrade.args[0]))
+            rest = self._reader.feed(data)
+        except RefusedError as error:
+            self._refuse(error.status, error.what)
             return
-        except httptools.HttpParserError as error:
-            cause = error.__context__
-            if isinstance(cause, RefusedError):
-                self._refuse(cause.status, cause.what)
-            elif data.startswith(TLS):
-                self._refuse(400, "this port speaks plain HTTP, not TLS")
-            else:
-                self._refuse(400, f"not HTTP/1.1: {error}")
-            return
-        if self._in_headers and self._fed > self._settings.max_header_bytes:
-            self._refuse(431, "the request line and headers are too long")
-        else:
+        if rest is None:
             self._next()
+        else:
+            self._end_of_requests(rest)
 
     def eof_received(self) -> None:
-        if self._begun and not self._closing:
+        if self._reader.begun and not self._closing:
             self._refuse(400, "the request ended before it was complete")
 
-    # --- what the parser says --------------------------------------------------------------------------
+    # --- what the reader says --------------------------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        self._begun = True
-        self._headers = {}
-        self._header_count = self._header_bytes = 0
-        self._target = b""
-        self._body = io.BytesIO()
-        self._expect("header")
+    def on_phase(self, phase: str) -> None:
+        """What the client has to do next has its time limit; it begins when nothing is being answered."""
+        self.timed_out = phase
+        self.deadline = None if self._busy else self._now() + self._limits[phase]
 
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_headers:
-            raise RefusedError(400, "trailers are not accepted")
-        self._header_count += 1
-        self._count(len(name) + len(value) + len(": \r\n"))
-        name, value = name.lower(), value.rstrip(b" \t")
-        if name in self._headers:
-            if name == b"host":
-                raise RefusedError(400, "Host stands twice")
-            value = self._headers[name] + b", " + value
-        self._headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        self._in_headers = False
-        headers = self._headers
-        version = self._parser.get_http_version()
-        if version not in ("1.0", "1.1"):
-            raise RefusedError(505, f"HTTP/{version} is not spoken here")
-        if version == "1.1" and b"host" not in headers:
-            raise RefusedError(400, "Host is missing")
-        if self._parser.get_method() == b"CONNECT" and headers.keys() & {b"transfer-encoding", b"content-length"}:
-            raise RefusedError(400, "CONNECT has no body")
-        if b"upgrade" in headers:
-            raise RefusedError(501, "protocol upgrades (WebSocket, h2c) are not covered here")
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise RefusedError(415, "a compressed body is not accepted; send it as it is")
-        if b"transfer-encoding" in headers:
-            if version == "1.0":
-                raise RefusedError(400, "HTTP/1.0 has no transfer encodings")
-            if headers[b"transfer-encoding"].lower() != b"chunked":
-                raise RefusedError(501, "no transfer encoding but chunked is accepted")
-        if int(headers.get(b"content-length", b"0")) > self._settings.max_body_bytes:
-            raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")
+    def on_expect(self) -> None:
         # While another answer is being written nothing may come between its bytes; the client sends without it.
-        if headers.get(b"expect", b"").lower() == b"100-continue" and not self._busy and not self._waiting:
+        if not self._busy and not self._waiting:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._expect("body")
 
-    def on_body(self, body: bytes) -> None:
-        if self._body.tell() + len(body) > self._settings.max_body_bytes:
-            raise RefusedError(413, f"the body has over {self._settings.max_body_bytes} bytes")
-        self._body.write(body)
-
-    def on_message_complete(self) -> None:
-        self._begun, self._in_headers, self._fed = False, True, 0
-        method, target = self._parser.get_method().decode("latin-1"), self._target.decode("latin-1")
-        version = self._parser.get_http_version()
-        self._waiting.append(HttpRequest(method, target, self._headers, self._body.getvalue(), version))
-        self._expect("idle")
-        if not self._parser.should_keep_alive() or version == "1.0":
-            self._closing = True
+    def on_request(self, request: HttpRequest, *, last: bool) -> None:
+        self._waiting.append(request)
+        self.on_phase("idle")
+        self._closing = self._closing or last
         if (self._busy or len(self._waiting) > 1) and self._transport:
             self._transport.pause_reading()
 
@@ -255,11 +162,6 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(400, "more came with CONNECT, before it was answered")
         else:
             self._next()
-
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > self._settings.max_header_bytes or self._header_count > MAX_HEADERS:
-            raise RefusedError(431, "the request line and headers are too long, or too many")
 
     # --- answers ---------------------------------------------------------------------------------------
 
@@ -350,11 +252,6 @@ class ClientConnection(asyncio.Protocol):
         last = self._closing and not self._waiting and not self._refused
         return b"connection: close\r\n" if last else b""
 
-    def _expect(self, phase: str) -> None:
-        """What the client has to do next, `phase`, has its time limit; it begins when nothing is being answered."""
-        self.timed_out = phase
-        self.deadline = None if self._busy else self._now() + self._limits[phase]
-
     def _refuse(self, status: int, what: str) -> None:
         """Answer what is no request, once the answers before it are out; then close."""
         self._closing = True
@@ -379,7 +276,7 @@ class ClientConnection(asyncio.Protocol):
         self.on_gone = self.on_writable = None
         if not self._transport:
             return
-        self._expect(self.timed_out)
+        self.on_phase(self.timed_out)
         if self._waiting or self._refused:
             # Not from here: hundreds of small requests may have been sent ahead.
             asyncio.get_running_loop().call_soon(self._next)

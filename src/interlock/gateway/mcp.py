@@ -186,7 +186,7 @@ class McpPerformer(Performer):
         super().__init__(gateway, client, exchange, server)
         self._door = door
 
-    def _begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
+    def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
         """What the guard is told of an answer; no header of it goes to the client."""
         self._answer_headers = b""
         session = dict(headers).get(SESSION_HEADER, b"").decode("latin-1")

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from interlock.gateway.pool import FORMS, Pool
 from interlock.gateway.settings import GatewaySettings, Upstream
-from interlock.gateway.upstream import FORMS, Pool
 from interlock.gateway.waiting import Waiter
 from interlock.guard.mcp.settings import McpServer
 from interlock.model.errors import ConfigError
@@ -34,4 +34,4 @@ class McpPool(Pool):
         data = b"%b %b HTTP/1.1\r\n%b%b%bcontent-length: %d\r\n%b\r\n%b" % (
             method.encode(), (self._base or "/").encode(), self._fixed, ACCEPT, self._shown, len(body), lines, body
         )  # fmt: skip
-        self._dispatch(data, EVENTS, waiter)
+        self.dispatch(data, EVENTS, waiter)

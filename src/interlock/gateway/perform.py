@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from interlock.gateway.failover import Turn
 from interlock.gateway.http import ClientConnection
 from interlock.gateway.routes import Route
 from interlock.gateway.waiting import Answering
@@ -33,6 +34,10 @@ PASSED_ON = frozenset(
 FAMILIES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-amzn-bedrock-")
 
 
+WAIT = object()
+"""What `Performer.perform` gives when the exchange goes on later."""
+
+
 class Wait(Enum):
     """What has to happen before the exchange can go on."""
 
@@ -44,7 +49,7 @@ class Wait(Enum):
 
 
 class Performer:
-    """One exchange under way; a kind of it for each kind of peer says how commands are done (`perform`).
+    """One exchange under way; there is a kind of it for each kind of peer, which does what only that peer needs.
 
     Rules: it never decides; what happens while something else is waited for waits as well; a record that cannot be
     written ends the exchange with 503, and a fault of interlock's own with 500; when it is over, the upstream's
@@ -90,15 +95,12 @@ class Performer:
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
         """The upstream's answer has begun."""
         assert self._wait is Wait.HEAD
-        self._answer_headers = b"".join(
-            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
-        )
         self._whole = not head.streamed
-        self._go(self._begun(head, headers))
+        self._go(self.begun(head, headers))
 
-    def _begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:  # noqa: ARG002 - others look at them
+    def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
         """What the guard is told of an answer that has begun."""
-        return head
+        raise NotImplementedError
 
     def on_data(self) -> None:
         """More of the answer has come."""
@@ -228,30 +230,68 @@ class Performer:
         self._gateway.finished(self)
 
 
-WAIT = object()
-
-
 class ModelPerformer(Performer):
-    """An exchange with a model's server."""
+    """An exchange with a model's server, or with the one that stands in for it."""
 
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes
-    ) -> None:
+        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes,
+        credential: bytes,
+    ) -> None:  # fmt: skip
         super().__init__(gateway, client, exchange, route.upstream)
         self.adapter = route.adapter
         self.stream_type = route.adapter.stream_type
         self._path = path
         self._sent_headers = headers
+        self._credential = credential
+        self._body = b""
+        self._turn: Turn | None = None
+
+    def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
+        """The upstream's answer has begun; or it says that it does not do the work, and the next one is asked."""
+        assert self._turn
+        assert self._connection
+        if self._turn.passes_answer(head.status):
+            connection, self._connection = self._connection, None
+            connection.release()
+            self._ask(self._turn)
+        else:
+            super().on_head(head, headers)
+
+    def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
+        """The head as it is; some of the headers are the client's."""
+        self._answer_headers = b"".join(
+            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
+        )
+        return head
+
+    def on_error(self, error: UpstreamError) -> None:
+        """The upstream failed; perhaps another one is asked."""
+        sent = self._connection is not None
+        if self._wait is Wait.HEAD and self._turn and self._turn.passes_error(error, sent=sent):
+            self._connection = None
+            self._ask(self._turn)
+        else:
+            super().on_error(error)
 
     def perform(self, command: object) -> object:
         """Do it; see `Performer`."""
         match command:
+            case Note(record=record, durable=durable) if self._turn and self._turn.passed:
+                steps = (*self._turn.passed, *record.steps)
+                return super().perform(Note(record._replace(upstream=self._turn.pool.name, steps=steps), durable))
             case Forward(body=body):
-                self._wait = Wait.HEAD
-                self._gateway.pool(self._upstream).send(self._path, self._sent_headers, body, self.adapter, self)
+                self._wait, self._body = Wait.HEAD, body
+                self._turn = Turn(self._gateway.pools, self._upstream)
+                self._ask(self._turn)
                 return WAIT
             case Reply(status=status, body=body, retry_after_s=wait_s):
                 self.reply(status, body, b"retry-after: %d\r\n" % wait_s if wait_s else b"")
                 return None
             case _:
                 return super().perform(command)
+
+    def _ask(self, turn: Turn) -> None:
+        """Send the request to the upstream whose turn it is."""
+        # INVARIANT: a client's own key goes to the upstream that it asked for, and to no other.
+        own = self._credential if turn.pool.name == self._upstream else b""
+        turn.pool.send(self._path, self._sent_headers + own, self._body, self.adapter, self)

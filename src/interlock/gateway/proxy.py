@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interlock.gateway.http import ClientConnection, HttpRequest
+from interlock.gateway.pool import Pool
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.gateway.tunnel import Dialer, Tunnel
-from interlock.gateway.upstream import Pool
 from interlock.gateway.ways import HTTP, HTTPS, Origin, Place, Read, Refused, Ways, address_of, place_of, presented
 from interlock.identity.authority import Authority
 from interlock.model.decision import Principal
@@ -196,7 +196,7 @@ class Proxy:
             reason = f"not covered: {request.method} {place}{path}"
             gateway.refuse(client, 404, "not_covered", told, reason, f"/{place.host}{path}", principal=principal)
             return
-        if gateway.is_no_post(client, request, found.route, found.route.name):
+        if gateway.is_other_method(client, request, found.route, found.route.name):
             return
         below = found.below + question + query
         if not found.direct:

@@ -2,25 +2,25 @@
 
 import asyncio
 import contextlib
-import re
 import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.mcp import FOLDER, McpDoor
 from interlock.gateway.perform import ModelPerformer, Performer
+from interlock.gateway.pool import FORMS, Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
-from interlock.gateway.upstream import Pool
 from interlock.guard import Call, Rules, exchange
 from interlock.identity.keys import Keyring
 from interlock.knowledge import redact
 from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, ConfigError, IdentityError
 from interlock.model.record import Record, RecordKind, Verdict
-from interlock.protocols import Adapter
+from interlock.protocols import BEARER, Adapter, Credential
 from interlock.protocols import encode as _encode
 from interlock.store.log import AuditLog
 
@@ -33,6 +33,7 @@ CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"
 CODES = {
     408: "request_timeout",
     413: "body_too_large",
+    415: "unsupported_encoding",
     431: "headers_too_large",
     501: "not_implemented",
     503: "too_many_connections",
@@ -45,10 +46,9 @@ SWEEP_S = 1.0
 FLUSH_S = 1.0
 FAULT = "a fault in interlock itself; nothing was let through"
 _REFUSED = "the credential was refused. Use a key made by `interlock identity add`."
-_SIGNED = " AWS's own stay with interlock: set AWS_ACCESS_KEY_ID to the key, or AWS_BEARER_TOKEN_BEDROCK over TLS."
-# A signed request of an AWS SDK names the key it was signed with. An interlock key there proves who asks by being
-# known, as anywhere else; the signature is nothing that we could check, or need.
-_SIGV4 = re.compile(r"AWS4-HMAC-SHA256 +Credential=([^/, ]*)/")
+# What a client is told that signs with credentials of AWS (Signature Version 4): those are interlock's alone.
+_SIGV4 = b"AWS4-HMAC-SHA256"
+_SIGNED = " For an AWS SDK: in AWS_SESSION_TOKEN, beside any AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 UNRECORDED = "interlock: the audit log cannot be written, so nothing is let through"
 HEALTH = b'{"status":"ok"}'
 
@@ -144,7 +144,10 @@ class Gateway:
 
     def malformed(self, client: ClientConnection, status: int, what: str) -> None:
         """What is no request that can be served."""
-        self.refuse(client, status, CODES.get(status, "malformed_request"), what, what, close=True)
+        # RFC 9110, section 15.5.16: which encodings are accepted.
+        headers = b"accept-encoding: %b\r\n" % ", ".join(COVERED).encode() if status == 415 else b""
+        code = CODES.get(status, "malformed_request")
+        self.refuse(client, status, code, what, what, headers=headers, close=True)
 
     def serve(self, client: ClientConnection, request: HttpRequest) -> None:
         """Start the exchange that a request asks for."""
@@ -174,12 +177,12 @@ class Gateway:
             told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
             self.refuse(client, 404, "not_covered", told, f"not covered: {request.method} {path}", path)
             return
-        if self.is_no_post(client, request, route, path):
+        if self.is_other_method(client, request, route, path):
             return
         try:
             principal = self.keyring.prove(_presented(request.headers), self.rules.now_us())
         except IdentityError as error:
-            told = _REFUSED + (_SIGNED if _SIGV4.match(_presented(request.headers)) else "")
+            told = _REFUSED + (_SIGNED if request.headers.get(b"authorization", b"").startswith(_SIGV4) else "")
             challenge, adapter = b"www-authenticate: Bearer\r\n", route.adapter
             self.refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
             return
@@ -200,6 +203,9 @@ class Gateway:
 
         `credential` is header lines for the upstream, beside those that the adapter names.
         """
+        if route.adapter.credential is None:
+            shown = replace(route.adapter, credential=_form(request.headers))
+            route = replace(route, adapter=shown)
         adapter = route.adapter
         call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, self.rules.now_us())
         headers = b"".join(
@@ -208,21 +214,20 @@ class Gateway:
             if name in request.headers
         )
         steps = exchange(adapter, below, request.body, call, self.rules)
-        performer: Performer = ModelPerformer(self, client, steps, route, sent, headers + credential)
-        self.perform(performer)
+        self.perform(ModelPerformer(self, client, steps, route, sent, headers, credential))
 
     def perform(self, performer: Performer) -> None:
         """Begin an exchange."""
         self.performing.add(performer)
         performer.start()
 
-    def is_no_post(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
-        """Whether a request was refused for its method: everything that is read here is a POST."""
-        if request.method == "POST":
+    def is_other_method(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
+        """Whether a request was refused because its method is not that of its protocol."""
+        adapter, method = route.adapter, route.adapter.method
+        if request.method == method.decode():
             return False
-        reason, allow = f"{request.method} {path}", b"allow: POST\r\n"
-        adapter = route.adapter
-        self.refuse(client, 405, "method_not_allowed", "use POST", reason, path, adapter=adapter, headers=allow)
+        told, reason, allow = f"use {method.decode()}", f"{request.method} {path}", b"allow: %b\r\n" % method
+        self.refuse(client, 405, "method_not_allowed", told, reason, path, adapter=adapter, headers=allow)
         return True
 
     def _health(self, client: ClientConnection, presented: str) -> None:
@@ -352,8 +357,13 @@ def _presented(headers: Mapping[bytes, bytes]) -> str:
     """What a caller shows to prove who it is: an interlock key wherever SDKs put keys, else the first of those."""
     shown = [headers[name].decode("latin-1") for name in CREDENTIALS if name in headers]
     keys = [one for one in shown if "ilk_" in one] or shown
-    signed = _SIGV4.match(keys[0]) if keys else None
-    return signed[1] if signed and "ilk_" in signed[1] else keys[0] if keys else ""
+    return keys[0] if keys else ""
+
+
+def _form(headers: Mapping[bytes, bytes]) -> Credential:
+    """The header in which a caller shows its key, as the form of a credential."""
+    names = ("x-api-key", "api-key", "x-goog-api-key")
+    return next((FORMS[name] for name in names if name.encode() in headers), BEARER)
 
 
 def _error(status: int, code: str, message: str) -> bytes:

@@ -61,3 +61,16 @@ class Upstream:
     region: str = setting(
         "", "AWS region to sign for, with auth = aws; empty takes the address's, or the machine's AWS configuration."
     )
+    failover: tuple[str, ...] = setting(
+        (),
+        "Upstreams to ask instead, in this order, when this one cannot be reached or answers 429, 503 or 529. They must"
+        " speak the same protocol and know the same models.",
+    )
+    retry_sent: bool = setting(
+        False,
+        "Ask the next one of failover also when no answer came (or 502, 504), though the request may have been carried"
+        " out, and be paid for, twice.",
+    )
+    connect_timeout_s: int = setting(0, "For a connection, TLS included; 0 takes what [gateway] says.")
+    answer_timeout_s: int = setting(0, "From the request sent to the first byte; 0 takes what [gateway] says.")
+    stream_timeout_s: int = setting(0, "Between two pieces of an answer; 0 takes what [gateway] says.")

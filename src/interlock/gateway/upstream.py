@@ -1,34 +1,25 @@
-"""The client's side: pooled connections to a model's server, over TLS or plain, one exchange at a time on each."""
+"""The client's side of HTTP/1.1 (RFC 9112): one connection to a model's server, one exchange at a time."""
 
 import asyncio
 import io
 import select
-import ssl
-from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from interlock.gateway.aws import Signer
-from interlock.gateway.endpoint import address_parts, key_bytes, tls_context
-from interlock.gateway.routes import joined
-from interlock.gateway.settings import GatewaySettings, Upstream
+from interlock.gateway.encodings import IDENTITY, Decoder
 from interlock.gateway.waiting import Waiter
 from interlock.guard import Head
-from interlock.model.errors import UpstreamError
-from interlock.protocols import BEARER, Adapter, Credential
+from interlock.model.errors import ProtocolError, UpstreamError
+
+if TYPE_CHECKING:
+    from interlock.gateway.pool import Pool
 
 OK = 200
 SWITCHING = 101
 FIRST_FINAL = 200
 # Bytes of an answer that wait to be read before the connection is told to stop sending.
 HIGH_WATER = 262_144
-# Idle connections kept for each upstream.
-KEPT = 256
-# How long an idle connection is kept. Middleboxes forget silent ones after a few minutes and say nothing.
-KEPT_S = 60.0
-# How an upstream wants its key, where that is not the way of its protocol.
-FORMS = {"bearer": BEARER, **{name: Credential(name.encode()) for name in ("x-api-key", "api-key", "x-goog-api-key")}}
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -43,7 +34,8 @@ class UpstreamConnection(asyncio.Protocol):
     _headers: list[tuple[bytes, bytes]]
     _head: Head | None
     _data: io.BytesIO
-    _head_bytes: int
+    _decoder: Decoder | None
+    _head_bytes: int  # and those of a chunk's head, and of trailers
     _total: int
     _begun: bool
     _heard: bool
@@ -130,8 +122,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         self._heard = True
-        if not self._begun:
-            self._head_bytes += len(data)
+        self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -140,7 +131,7 @@ class UpstreamConnection(asyncio.Protocol):
             if not self._complete:
                 self._fail(self._fault(error))
                 return
-        if not self._begun and self._head_bytes > self._pool.settings.max_header_bytes:
+        if self._head_bytes > self._pool.settings.max_header_bytes and not self._complete:
             self._fail(UpstreamError("sent too long a head", where=self._pool.name))
             return
         self._tell()
@@ -150,11 +141,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._pool.forget(self)
         if self._waiter is None or self._complete:
             return
-        if self._until_close and exc is None:
+        if not self._until_close or exc is not None:
+            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
+            return
+        try:
+            self._end_body()
+        except ProtocolError as error:
+            self._fail(self._undecoded(error))
+        else:
             self._complete = True
             self._waiter.on_data()
-        else:
-            self._fail(UpstreamError("closed the connection before its answer was whole", where=self._pool.name))
 
     def on_message_begin(self) -> None:
         if self._complete:
@@ -172,22 +168,29 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers = []
             return
         fields = dict(self._headers)
-        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise UpstreamError("compressed its answer though it was asked not to", where=self._pool.name)
+        encoding = fields.get(b"content-encoding", IDENTITY)
+        if encoding.lower() != IDENTITY:  # though it was asked not to
+            self._decoder = Decoder(encoding, self._pool.settings.max_body_bytes)
         self._until_close = b"content-length" not in fields and b"transfer-encoding" not in fields
         events = fields.get(b"content-type", b"").lower().startswith(self._stream_type)
         self._begun = True
         self._head = Head(status, events and status == OK)
         self._streamed = self._head.streamed
 
+    def on_chunk_header(self) -> None:
+        self._head_bytes = 0
+
     def on_body(self, body: bytes) -> None:
-        self._data.write(body)
-        self._total += len(body)
-        if self._total > self._pool.settings.max_body_bytes:
-            raise UpstreamError(f"answered over {self._pool.settings.max_body_bytes} bytes", where=self._pool.name)
+        self._head_bytes = 0
+        for piece in self._decoder.feed(body) if self._decoder else (body,):
+            self._data.write(piece)
+            self._total += len(piece)
+            if self._total > self._pool.settings.max_body_bytes:
+                raise UpstreamError(f"answered over {self._pool.settings.max_body_bytes} bytes", where=self._pool.name)
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() >= FIRST_FINAL:
+            self._end_body()
             self._complete = True
             # Asked here, while the parser still knows: a moment later it has forgotten this answer.
             self._reusable = self._parser.should_keep_alive()
@@ -196,6 +199,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Know nothing of an answer."""
         self._headers = []
         self._head = None
+        self._decoder = None
         self._data = io.BytesIO()
         self._head_bytes = self._total = 0
         self._begun = self._heard = self._streamed = self._until_close = self._complete = self._reusable = False
@@ -226,156 +230,23 @@ class UpstreamConnection(asyncio.Protocol):
             self.deadline = None if self._complete else self._pool.stream_deadline()
 
     def _fault(self, error: httptools.HttpParserError) -> UpstreamError:
-        if isinstance(error.__context__, UpstreamError):
-            return error.__context__
+        cause = error.__context__
+        if isinstance(cause, UpstreamError):
+            return cause
+        if isinstance(cause, ProtocolError):
+            return self._undecoded(cause)
         return UpstreamError(f"did not answer in HTTP/1.1: {error}", where=self._pool.name)
+
+    def _undecoded(self, error: ProtocolError) -> UpstreamError:
+        return UpstreamError(f"sent what cannot be decoded: {error.brief}", where=self._pool.name)
+
+    def _end_body(self) -> None:
+        """Raises: ProtocolError if what was compressed is not whole."""
+        if self._decoder:
+            self._decoder.end()
 
     def _fail(self, error: UpstreamError) -> None:
         waiter, self._waiter = self._waiter, None
         self.close()
         if waiter is not None:
             waiter.on_error(error)
-
-
-class Pool:
-    """The connections to one upstream. Verifies TLS; the credential is added here and nowhere else."""
-
-    def __init__(
-        self,
-        name: str,
-        upstream: Upstream,
-        credential: str,
-        settings: GatewaySettings,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        """Raises: ConfigError if the address, the credential or the CA file cannot be used, or nothing can sign."""
-        host, port, authority, base = address_parts(name, upstream)
-        self.name = name
-        self.settings = settings
-        self._loop = loop
-        self._host, self._port, self._base = host, port, base
-        self._ssl = tls_context(name, upstream) if upstream.url.startswith("https:") else None
-        self._fixed = (
-            b"host: %b\r\naccept-encoding: identity\r\ncontent-type: application/json\r\n" % authority.encode()
-        )
-        self._key = key_bytes(name, upstream, credential)
-        self._form = FORMS.get(upstream.auth)
-        self._signer = Signer(name, upstream, loop.time) if upstream.auth == "aws" else None
-        self._idle: dict[UpstreamConnection, None] = {}
-        self._open: set[UpstreamConnection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def holds_key(self) -> bool:
-        """Whether it adds a credential."""
-        return bool(self._key or self._signer)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody waits for an answer, or for a connection."""
-        return len(self._open) == len(self._idle) and not self._tasks
-
-    def send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
-        """POST `body` in the adapter's protocol, over a kept connection or a new one. `path` may have a query."""
-        send = partial(self._send, path, headers, body, adapter, waiter)
-        if self._signer and self._signer.is_due:
-            self._task(self._signer.look())
-        if self._signer and not self._signer.is_ready:
-            self._task(self._loop.create_task(self._signer.when_ready(send, waiter.on_error)))
-        else:
-            send()
-
-    def _send(self, path: str, headers: bytes, body: bytes, adapter: Adapter, waiter: Waiter) -> None:
-        target = joined(self._base, adapter.base, path)
-        data = b"POST %b HTTP/1.1\r\n%b%bcontent-length: %d\r\n%b\r\n%b" % (
-            target.encode(), self._fixed, self._credential(adapter, target, body), len(body), headers, body
-        )  # fmt: skip
-        self._dispatch(data, adapter.stream_type, waiter)
-
-    def _dispatch(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
-        """Send a whole request over a kept connection or a new one."""
-        while self._idle:
-            connection, _ = self._idle.popitem()
-            if connection.is_open and connection.is_quiet:
-                self._begin(connection, data, stream_type, waiter)
-                return
-            connection.close()
-        self._task(self._loop.create_task(self._connect(data, stream_type, waiter)))
-
-    def stream_deadline(self) -> float:
-        """Until when the next piece of an answer has to come."""
-        return self._loop.time() + self.settings.stream_timeout_s
-
-    def keep(self, connection: UpstreamConnection) -> None:
-        """Take an idle connection back."""
-        if len(self._idle) < KEPT:
-            connection.deadline = self._loop.time() + KEPT_S
-            self._idle[connection] = None
-        else:
-            connection.close()
-
-    def forget(self, connection: UpstreamConnection) -> None:
-        """A connection is gone."""
-        self._open.discard(connection)
-        self._idle.pop(connection, None)
-
-    def sweep(self, now: float) -> None:
-        """End the exchanges, and the idle connections, whose deadline has passed."""
-        for connection in [c for c in self._open if c.deadline is not None and c.deadline <= now]:
-            connection.expire()
-
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in list(self._open):
-            connection.close()
-        for task in self._tasks:
-            task.cancel()
-
-    def _task(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _credential(self, adapter: Adapter, path: str, body: bytes) -> bytes:
-        if self._signer:
-            return self._signer.headers(path, body)
-        if not self._key:
-            return b""
-        form = self._form or adapter.credential
-        return b"%b: %b%b\r\n" % (form.header, form.prefix, self._key)
-
-    def _begin(self, connection: UpstreamConnection, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
-        if waiter.connected(connection):
-            connection.send(data, stream_type, waiter, self._loop.time() + self.settings.answer_timeout_s)
-        else:
-            self.keep(connection)
-
-    async def _connect(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
-        try:
-            async with asyncio.timeout(self.settings.connect_timeout_s):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self),
-                    self._host,
-                    self._port,
-                    ssl=self._ssl,
-                    server_hostname=self._host if self._ssl else None,
-                )
-        except TimeoutError:
-            waiter.on_error(UpstreamError("cannot be reached: no connection in time", where=self.name, status=504))
-        except (OSError, UnicodeError) as error:
-            waiter.on_error(UpstreamError(f"cannot be reached: {_reason(error)}", where=self.name))
-        else:
-            self._open.add(connection)
-            if connection.is_open:
-                self._begin(connection, data, stream_type, waiter)
-            else:
-                self.forget(connection)
-                waiter.on_error(UpstreamError("closed the connection at once", where=self.name))
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    """Why, without an address: clients are told this."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was refused, {error.verify_message}"
-    if isinstance(error, UnicodeError):
-        return "its name is no host name"
-    return getattr(error, "reason", None) or error.strerror or type(error).__name__

@@ -14,7 +14,9 @@ class Manifest:
     models: tuple[str, ...] | None = setting(None, "Models it may call, as the client names them.")
     tools: tuple[str, ...] | None = setting(None, "Tools it may call.")
     extras: tuple[str, ...] | None = setting(
-        None, "What it may have beside answers: logprobs, embeddings. Not given: embeddings only."
+        None,
+        "What it may have beside answers: logprobs, embeddings. Not given: embeddings only.",
+        choices=("logprobs", "embeddings"),
     )
     unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")
     redact: tuple[str, ...] | None = setting(

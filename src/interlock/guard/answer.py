@@ -20,9 +20,9 @@ from interlock.provenance.labels import HARMLESS, property_names
 MOST_CALLS = 256
 # What is looked for in answers to one request.
 OWN = frozenset({PROMPT_LEAK, CANARY})
-HOLDS_SECRET = "It holds what a detector took for a secret."
+HOLDS = "It holds what may not go out"
 OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
-LEAK = "An argument holds what a detector took for a secret."
+MAY_NOT_LEAVE = "An argument holds what may not go out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,13 @@ class AnswerJudge:
         """The detectors whose signals are taken out of this workload's answers. The others only speak to the log."""
         return frozenset() if self.mode is Mode.OBSERVE else frozenset(filter(self._withholds, self._readers))
 
-    def scan(self, text: str, only: frozenset[str] | None = None) -> tuple[Signal, ...]:
-        """What the detectors, or `only` some of them, find in a text that is to go out."""
+    def scan(self, text: str, only: frozenset[str] | None = None, *, echo: bool = False) -> tuple[Signal, ...]:
+        """What the detectors, or `only` some of them, find in a text that is to go out.
+
+        `echo`: it repeats what the client has sent, its own system prompt for one.
+        """
         found = self._rules.engine.scan(text, Channel.OUTPUT, only)
-        if self._own and (only is None or only & OWN):
+        if self._own and not echo and (only is None or only & OWN):
             found += tuple(signal for signal in self._own.scan(text) if only is None or signal.detector in only)
         return found
 
@@ -85,9 +88,9 @@ class AnswerJudge:
         readers = self._rules.engine.readers(Channel.OUTPUT)
         return readers | OWN if self._own else readers
 
-    def scan_recorded(self, text: str) -> tuple[Signal, ...]:
+    def scan_recorded(self, text: str, *, echo: bool = False) -> tuple[Signal, ...]:
         """What the detectors find in a whole text whose signals only speak to the log."""
-        return self.scan(text, self._readers - self.enforced)
+        return self.scan(text, self._readers - self.enforced, echo=echo)
 
     def pending(self, text: str) -> int:
         """The smallest index from which on `text`, which may go on, is not decided: something may be replaced there."""
@@ -133,7 +136,8 @@ class AnswerJudge:
             )
         )
         if isinstance(decision, Allow) and any(self._withholds(signal.detector) for signal in found):
-            decision = Deny(LEAK)
+            named = sorted({signal.detector for signal in found if self._withholds(signal.detector)})
+            decision = Deny(f"{MAY_NOT_LEAVE}: {', '.join(named)}.")
         allowed = isinstance(decision, Allow)
         step = Step(
             kind="call",
@@ -167,7 +171,8 @@ class AnswerJudge:
         decision = self._rules.policies.decide(question)
         if isinstance(decision, Deny):
             return decision.reason
-        return HOLDS_SECRET if self.withheld(self._rules.engine.scan(text, Channel.OUTPUT)) else ""
+        withheld = self.withheld(self._rules.engine.scan(text, Channel.OUTPUT))
+        return f"{HOLDS}: {withheld[0].detector}." if withheld else ""
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
         """The log's entry for a text that goes out."""

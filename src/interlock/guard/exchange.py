@@ -131,7 +131,9 @@ def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) ->
         facts = PassMedia(workload, media.kind, media.channel.value, media.source)
         if isinstance(denied := decide(facts), Deny):
             return 403, denied, NOT_PERMITTED
-    if isinstance(denied := decide(CallModel(workload, request.model)), Deny):
+    # A list of models is asked of none: there is neither a model nor a word to it.
+    asked = bool(request.model or request.raw)
+    if asked and isinstance(denied := decide(CallModel(workload, request.model)), Deny):
         return 403, denied, NOT_PERMITTED
     for what in sorted(request.asks - STRIPPABLE):
         if isinstance(denied := decide(Obtain(workload, what)), Deny):
@@ -170,8 +172,10 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
-            found = judge.scan(event.text)
-            steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
+            echo = event.channel is Channel.PARAMETER
+            found = judge.scan(event.text, echo=echo)
+            if found or not echo:
+                steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
             if edits := judge.edits(event.text, found, quoted=is_json(event.text)):
                 changed[event.path] = replaced(event.text, 0, edits)
     steps += [verdict.step for verdict in verdicts.values()]

@@ -2,8 +2,9 @@
 
 The measure of a leak: twelve words in a row as they stand in the prompt, whatever their case and whatever stands
 between them. People who write about one subject share phrases of five or six words; who has twelve the same has
-copied. Where a script puts no spaces between words each character is one, and twice as many are needed. A prompt
-of fewer words is a leak only as a whole, and one of fewer than four is none.
+copied. Of a prompt of over 240 words it is a twentieth of them, forty at most: long ones hold documents, and an honest
+answer quotes a sentence or two. Where a script puts no spaces between words each character is one, and twice as many
+are needed. A prompt of fewer words is a leak only as a whole, and one of fewer than four is none.
 
 What it does NOT see: a prompt that is translated, encoded, summed up, or told with a word put in after every eleven.
 """
@@ -18,7 +19,10 @@ from interlock.model.event import Signal, Span
 PROMPT_LEAK = "system-prompt-leak"
 CANARY = "canary"
 # In words, and in characters where a script has no spaces; see above.
-ENOUGH, ENOUGH_UNSPACED = 12, 24
+ENOUGH, MOST, SHARE = 12, 40, 20
+UNSPACED = 2
+# Of which at least one stands in every leak; looking for each costs a fiftieth of cutting a text into words.
+MOST_MARKS = 24
 # `Be helpful.` is no secret, and would be found in honest answers.
 LEAST, LEAST_UNSPACED = 4, 8
 # A stream is held for so many characters of a leak that goes on; they are taken out while it does.
@@ -30,6 +34,7 @@ LIKELY, CERTAIN = 950, 1_000
 # Thai, Lao, Burmese, Khmer, Chinese and Japanese are written without spaces between words.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+_NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
 _GAP = re.compile(r"[\W_](?=[^\W_])")
 _ONE_UNSPACED = re.compile(f"[{_UNSPACED}]")
 # The end of a text is read for its last words in pieces, each so many times as long as the one before.
@@ -85,8 +90,28 @@ class OwnPrompt:
             words = _words(text)
             unspaced = 2 * sum(map(bool, map(_ONE_UNSPACED.match, words))) > len(words)
             if len(words) >= (LEAST_UNSPACED if unspaced else LEAST):
-                found.append((words, min(len(words), ENOUGH_UNSPACED if unspaced else ENOUGH)))
+                factor = UNSPACED if unspaced else 1
+                enough = max(ENOUGH * factor, min(MOST * factor, len(words) // SHARE))
+                found.append((words, min(len(words), enough)))
         return tuple(found)
+
+    @cached_property
+    def _marks(self) -> tuple[str, ...] | None:
+        """Words of which every leak holds one, the longest that serve; None if it takes too many of them.
+
+        To look for a few words is several times cheaper than to cut a text into its own.
+        """
+        marks: list[str] = []
+        for words, count in self._prompts:
+            last = -1
+            for at in range(len(words) - count + 1):
+                if last >= at:
+                    continue
+                last, mark = max(enumerate(words[at : at + count], at), key=lambda found: len(found[1]))
+                marks.append(mark)
+                if len(marks) > MOST_MARKS:
+                    return None
+        return tuple(dict.fromkeys(marks))
 
     @cached_property
     def _pairs(self) -> frozenset[int]:
@@ -127,6 +152,10 @@ class OwnPrompt:
         """The longest stretches of `text` in which every word is part of a phrase of a prompt."""
         if not self._pairs:
             return []
+        if self._marks is not None:
+            folded = _folded(text)
+            if not any(mark in folded for mark in self._marks):
+                return []
         words = _words(text)
         chains = list(self._chains(words))
         if not chains:
@@ -192,7 +221,9 @@ def _begun(text: str, canary: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(_folded(text))
+    folded = _folded(text)
+    # The same words, found five times as fast.
+    return folded.translate(_NO_WORD).split() if folded.isascii() else _WORD.findall(folded)
 
 
 def _folded(text: str) -> str:

@@ -37,6 +37,7 @@ class _Growing:
     found: list[Signal] = field(default_factory=list)
     edits: list[tuple[Span, str]] = field(default_factory=list)
     closed: bool = False
+    echo: bool = False
 
 
 @dataclass(slots=True)
@@ -124,13 +125,15 @@ class StreamGuard:
         }
         data = b"".join(self._render(held, edit) for held in self._held)
         self._held.clear()
-        steps = [self._step(growing) for growing in self._texts.values()]
+        steps = [step for growing in self._texts.values() if (step := self._step(growing))]
         steps += [verdict.step for verdict in verdicts.values()]
         return Ending(data, tuple(steps), any(verdict.risky for verdict in verdicts.values()))
 
-    def _step(self, growing: _Growing) -> Step:
+    def _step(self, growing: _Growing) -> Step | None:
         text = "".join(growing.pieces)
-        found = (*growing.found, *self._judge.scan_recorded(text))
+        found = (*growing.found, *self._judge.scan_recorded(text, echo=growing.echo))
+        if growing.echo and not found:
+            return None
         return self._judge.text_step(growing.size, self._rules.digest(text), found)
 
     def _refuse_finished(self, choice: int) -> None:
@@ -139,7 +142,7 @@ class StreamGuard:
 
     def _add_text(self, delta: TextDelta, held: tuple[int, str] | None) -> tuple[int, str]:
         """Take a piece in; where it begins, and the text of its frame in this stream so far."""
-        growing = self._texts.setdefault(delta.stream, _Growing())
+        growing = self._texts.setdefault(delta.stream, _Growing(echo=delta.echo))
         if delta.again and growing.size:
             if delta.text != "".join(growing.pieces):
                 raise ProtocolError("a text is said once more and differs", status=502)
@@ -189,12 +192,14 @@ class StreamGuard:
             return
         base = growing.size - len(window)
         found = tuple(
-            s for s in self._judge.scan(window, self._judge.enforced) if growing.context <= s.span.start < until
+            s
+            for s in self._judge.scan(window, self._judge.enforced, echo=growing.echo)
+            if growing.context <= s.span.start < until
         )
         growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
         for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
             if growing.context <= span.start < until:
-                growing.edits.append((_moved(span, base), text))
+                _append(growing.edits, (_moved(span, base), text))
                 self._changed = True
         growing.decided = base + until
         growing.window, growing.context = window[until - 1 :], 1
@@ -241,6 +246,15 @@ class StreamGuard:
 
 
 _NO_CALLS = FrameEdit()
+
+
+def _append(edits: list[tuple[Span, str]], new: tuple[Span, str]) -> None:
+    """Add an edit; what goes on with the last one becomes a part of it, so that a long leak stays one."""
+    last, mark = edits[-1] if edits else (Span(0, 0), "")
+    if new[1] == mark and new[0].start < last.end:
+        edits[-1] = Span(last.start, max(last.end, new[0].end)), mark
+    else:
+        edits.append(new)
 
 
 def _moved(span: Span, by: int) -> Span:

@@ -6,6 +6,7 @@ The Cedar files in this folder are data: the shell reads them and hands them ove
 
 from interlock.policy.policies import Mode as Mode
 from interlock.policy.policies import Policies as Policies
+from interlock.policy.policies import Policy as Policy
 from interlock.policy.policies import Scope as Scope
 from interlock.policy.policies import Source as Source
 from interlock.policy.questions import CallModel as CallModel

@@ -67,9 +67,14 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Policy:
+class Policy:
+    """One statement as it was loaded. `where` is file:line; `actions` is what it speaks of, none if of everything."""
+
     id: str
     reason: str
+    where: str
+    permits: bool
+    actions: tuple[str, ...]
 
 
 class Policies:
@@ -77,7 +82,7 @@ class Policies:
 
     Rules: policies that do not validate are never used; every policy has an @id of its own; an error during
     evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; equal
-    questions get equal answers. It does NOT read files.
+    questions get equal answers. `loaded` are its statements, in order. It does NOT read files.
     """
 
     def __init__(
@@ -96,8 +101,8 @@ class Policies:
         except ValueError as error:
             raise PolicyError(str(error), where=schema.name, hint="correct the schema") from error
         statements = [(source.name, line, text) for source in sources for line, text in _statements(source)]
-        self._policies = [_validated(self._schema, name, line, text) for name, line, text in statements]
-        _refuse_twice(self._policies, statements)
+        self.loaded = tuple([_validated(self._schema, name, line, text) for name, line, text in statements])
+        _refuse_twice(self.loaded)
         self._set = cedarpy.PolicySet.from_str("\n".join(text for _, _, text in statements))
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
@@ -136,7 +141,7 @@ class Policies:
             return Deny(f"The question could not be put to the policies: {error}")
         if errors := result.diagnostics.errors:
             return Deny(f"A policy went wrong, which denies: {errors[0]}")
-        named = [self._policies[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
+        named = [self.loaded[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
         named.sort(key=lambda policy: policy.id)
         ids = tuple(policy.id for policy in named)
         if result.decision == cedarpy.Decision.Allow:
@@ -215,7 +220,7 @@ def _statements(source: Source) -> Iterator[tuple[int, str]]:
         yield begin, held
 
 
-def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> _Policy:
+def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> Policy:
     where = f"{name}:{line}"
     result = cedarpy.validate_policies(text, schema)
     if not result.validation_passed:
@@ -229,16 +234,21 @@ def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> _Poli
     annotations = policy.get("annotations", {})
     if not annotations.get("id"):
         raise PolicyError("the policy has no @id", where=where, hint='write @id("what-it-says") before it')
-    return _Policy(annotations["id"], annotations.get("reason") or annotations["id"])
+    scope = policy["action"]
+    actions = (
+        tuple(entity["id"] for entity in scope.get("entities") or [scope["entity"]]) if scope["op"] != "All" else ()
+    )
+    reason = annotations.get("reason") or annotations["id"]
+    return Policy(annotations["id"], reason, where, policy["effect"] == "permit", actions)
 
 
-def _refuse_twice(policies: list[_Policy], statements: list[tuple[str, int, str]]) -> None:
+def _refuse_twice(policies: tuple[Policy, ...]) -> None:
     seen: dict[str, str] = {}
-    for policy, (name, line, _) in zip(policies, statements, strict=True):
+    for policy in policies:
         if policy.id in seen:
             raise PolicyError(
                 f"two policies have the @id {policy.id!r}",
-                where=f"{name}:{line}",
+                where=policy.where,
                 hint=f"the other one is at {seen[policy.id]}",
             )
-        seen[policy.id] = f"{name}:{line}"
+        seen[policy.id] = policy.where

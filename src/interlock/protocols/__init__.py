@@ -46,7 +46,10 @@ class Usage(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A model's whole answer, understood. Its `events` are Text and Media (channel OUTPUT), ToolCall and Opaque."""
+    """A model's whole answer, understood. Its `events` are Text and Media, ToolCall and Opaque.
+
+    The channel of a text is OUTPUT, or PARAMETER if it only repeats what the client has sent.
+    """
 
     raw: bytes
     document: Document
@@ -58,12 +61,14 @@ class Answer(NamedTuple):
 class TextDelta(NamedTuple):
     """A piece of text. `stream` tells texts apart that grow side by side, such as ("content", choice 0).
 
-    `again`: it is no new piece; the protocol says the whole text once more. Then nothing may be added to it.
+    `again`: it is no new piece; the protocol says the whole text once more. Then nothing may be added to it. `echo`:
+    the client's own text, which the answer repeats.
     """
 
     stream: tuple[str, int]
     text: str
     again: bool = False
+    echo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +191,9 @@ class Adapter:
 
     `routes` are the paths as the SDKs write them, with names in braces: `/model/{model}/converse`. `base` is what of
     them an upstream's own address stands for: `https://host/some/v1` for `/v1` in the OpenAI protocols. `query` names
-    the parameters that may follow, `headers` the request headers that an upstream needs. `stream_type` is the media
-    type of a streamed answer. `request`, `answer` and `reader` raise ProtocolError on what the protocol does not
+    the parameters that may follow, `headers` the request headers that an upstream needs. `credential` is None where
+    the upstream's key goes into the header in which the client shows its own. `stream_type` is the media type of a
+    streamed answer. `request`, `answer` and `reader` raise ProtocolError on what the protocol does not
     allow, and nothing else. `edit_request` replaces texts, and arguments of calls, by the paths of their events.
     `error` is the body of an error in the protocol's own shape (status, code, message); `stream_error` the same as
     bytes of a stream. Examples give bytes and expect the events, written short: `user:hello`, `call:pay({"to":"x"})`.
@@ -207,7 +213,8 @@ class Adapter:
     base: str = ""
     query: frozenset[str] = frozenset()
     headers: tuple[bytes, ...] = ()
-    credential: Credential = BEARER
+    credential: Credential | None = BEARER
+    method: bytes = b"POST"
     stream_type: bytes = b"text/event-stream"
 
     def target(self, path: str) -> Target | None:

@@ -26,7 +26,7 @@ _WORDS = ("message", "Message", "originalMessage")
 _KIND = re.compile(r"[A-Za-z]{1,64}")
 # Random letters in each event, so that its length tells nothing of its text: a prefix of these.
 _PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_EVENT = {":message-type": "event", ":content-type": "application/json"}
+_JSON = {":content-type": "application/json"}
 
 
 def error(status: int, code: str, message: str) -> bytes:  # noqa: ARG001 - Bedrock has one name for an error, not two
@@ -42,19 +42,23 @@ def stream_error(code: str, message: str) -> bytes:  # noqa: ARG001 - as above
 
 def event(kind: str, document: Document) -> bytes:
     """An event of a stream."""
-    return message({":event-type": kind, **_EVENT}, encode(document))
+    return message({":event-type": kind, ":message-type": "event", **_JSON}, encode(document))
 
 
 def kind_of(found: Message) -> tuple[str, tuple[Opaque, ...]]:
     """The name of an event, empty if it is an error; and the headers of which nothing is known."""
     headers = found.headers
     kind, said = headers.get(":event-type", ""), headers.get(":message-type")
-    if (said == "event" and not kind) or said not in ("event", "exception", "error"):
+    if said == "event" and kind and len(headers) == 3 and headers.get(":content-type") == "application/json":
+        return kind, ()
+    known = {
+        "event": {":message-type", ":event-type"},
+        "exception": {":message-type", ":exception-type"},
+        "error": {":message-type", ":error-code", ":error-message"},
+    }.get(said or "")
+    if known is None or (said == "event" and not kind):
         raise ProtocolError("a message of the stream does not say what it is", status=502)
-    known = {":message-type"} | ({":event-type"} if said == "event" else {":exception-type", ":error-code"})
-    if said == "error":
-        known.add(":error-message")
-    if headers.get(":content-type") == _EVENT[":content-type"]:
+    if _JSON.items() <= headers.items():
         known.add(":content-type")
     aside = tuple(Opaque((name,), text) for name, text in headers.items() if name not in known and text)
     return kind if said == "event" else "", aside
@@ -95,8 +99,7 @@ def edit_fault(frame: Frame, texts: Mapping[tuple[str, int], str]) -> bytes:
 
 
 def _exception(kind: str, document: Document) -> bytes:
-    headers = {":exception-type": kind, ":content-type": "application/json", ":message-type": "exception"}
-    return message(headers, encode(document))
+    return message({":exception-type": kind, ":message-type": "exception", **_JSON}, encode(document))
 
 
 def is_figures(value: object) -> bool:

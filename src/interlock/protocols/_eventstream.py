@@ -7,6 +7,8 @@ length, the length of its headers and the CRC-32 of these two; then the headers,
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from interlock.model.errors import ProtocolError
@@ -18,6 +20,8 @@ MAX_HEADERS_BYTES = 131_072
 _PRELUDE = struct.Struct("!III")
 _CRC = struct.Struct("!I")
 _LENGTH = struct.Struct("!H")
+# Of a stream all messages but a few have the same headers, which are short: these are read once.
+_SHORT_BYTES = 256
 # Of the ten types of a header's value only this one is in use where models speak.
 _TEXT = 7
 
@@ -84,10 +88,12 @@ def _parse(raw: bytes) -> Message:
     if zlib.crc32(raw[: -_CRC.size]) != _CRC.unpack_from(raw, len(raw) - _CRC.size)[0]:
         raise ProtocolError("the checksum of a message does not fit", status=502)
     end = _PRELUDE.size + _CRC.unpack_from(raw, _CRC.size)[0]
-    return Message(raw, _headers(raw[_PRELUDE.size : end]), raw[end : -_CRC.size])
+    fields = raw[_PRELUDE.size : end]
+    headers = _known_headers(fields) if len(fields) <= _SHORT_BYTES else _headers(fields)
+    return Message(raw, headers, raw[end : -_CRC.size])
 
 
-def _headers(data: bytes) -> dict[str, str]:
+def _headers(data: bytes) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     at = 0
     try:
@@ -100,7 +106,10 @@ def _headers(data: bytes) -> dict[str, str]:
             headers[name] = value
     except (IndexError, struct.error, UnicodeDecodeError):
         raise ProtocolError("a message's headers cannot be read", status=502) from None
-    return headers
+    return MappingProxyType(headers)
+
+
+_known_headers = lru_cache(maxsize=64)(_headers)
 
 
 def _piece(data: bytes, start: int, size: int) -> tuple[str, int]:

@@ -32,8 +32,7 @@ from interlock.protocols._json import (
     values,
     where,
 )
-from interlock.protocols._openai import error
-from interlock.protocols._sse import Events
+from interlock.protocols._openai import Unstreamed, error, stream_error
 
 _PARAMETERS = frozenset({"dimensions", "encoding_format", "user"})
 _NUMBERS = b"0123456789+-.eE, \t\r\n"
@@ -169,41 +168,6 @@ def _edit_frame(frame: Frame, _: FrameEdit) -> bytes:
     return frame.raw
 
 
-def _stream_error(code: str, message: str) -> bytes:
-    return b"data: " + error(500, code, message) + b"\n\n"
-
-
-class _Reader:
-    """A stream, which has no place here: only one error is understood, with nothing but its words."""
-
-    def __init__(self) -> None:
-        self._events = Events()
-        self._done = False
-
-    def feed(self, data: bytes) -> list[Frame]:
-        """The error that `data` completes."""
-        return [self._frame(*event) for event in self._events.feed(data)]
-
-    def end(self) -> None:
-        """The stream is over."""
-        self._events.end()
-        if not self._done:
-            raise ProtocolError("embeddings are not streamed", status=502)
-
-    def _frame(self, raw: bytes, data: bytes | None, fields: Mapping[str, str]) -> Frame:
-        document = decode(data) if data and not fields and not self._done else {}
-        words = document.get("error")
-        if document.keys() != {"error"} or not isinstance(words, dict) or not _is_error(words):
-            raise ProtocolError("embeddings are not streamed", status=502)
-        self._done = True
-        return Frame(raw, deltas=(opaque(("error",), words),), error=True)
-
-
-def _is_error(words: Document) -> bool:
-    known = words.keys() <= {"message", "type", "param", "code"}
-    return known and all(isinstance(word, str | None) for word in words.values())
-
-
 ADAPTER = Adapter(
     meta=Meta(
         id="openai-embeddings",
@@ -217,12 +181,12 @@ ADAPTER = Adapter(
     headers=(b"openai-beta", b"idempotency-key"),
     request=_read_request,
     answer=_read_answer,
-    reader=_Reader,
+    reader=Unstreamed,
     edit_request=_edit_request,
     edit_answer=_edit_answer,
     edit_frame=_edit_frame,
     error=error,
-    stream_error=_stream_error,
+    stream_error=stream_error,
     examples=(
         Example(
             "two texts, as the SDK asks for them",

@@ -2,109 +2,55 @@
 
 No list of particular servers' tools: only the words that people name tools and arguments with. A tool whose
 name says nothing is `unknown`, which counts as a sink; its output is untrusted. An operator's override wins.
+Annotations are claims of the server: they can make a label stricter, and a contradiction is told.
 """
 
-import re
+import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interlock.model.event import ToolDefinition
 from interlock.model.record import Origin
+from interlock.provenance.kinds import kind_of, names_recipient
+from interlock.provenance.names import properties
+from interlock.provenance.names import property_names as property_names
+from interlock.provenance.names import words as words
+from interlock.provenance.outputs import is_open, output_of
 from interlock.provenance.settings import ToolOverride
+from interlock.provenance.sinks import UNKNOWN as UNKNOWN
+from interlock.provenance.sinks import sink_of
 
-UNKNOWN = "unknown"
 # Nothing leaves and nothing changes: the arguments decide only what comes back.
 HARMLESS = frozenset({"none", "read"})
 # All of their arguments decide what happens, whatever they are called.
 WHOLLY_SENSITIVE = frozenset({"execute", "delete", "credential", "admin", UNKNOWN})
 # They do harm to whatever they are told to; a call of one that tells nothing is not harmless.
 DECIDED_BY_ARGUMENTS = WHOLLY_SENSITIVE | {"money"}
-
 # They reach people, so that their recipients are lists of addresses, with names.
 TO_PEOPLE = frozenset({"send", "publish", "write"})
-
-_READ = frozenset(
-    "analyse analyze calculate check compare compute convert count describe details estimate exists explain find get "
-    "has history info inspect is list load logs lookup peek preview query read recommend research retrieve search "
-    "select show stat status summarize summarise tail think translate tree validate verify view whoami".split()
-)
-# In the order of the harm: the first class with a word in the name is the tool's.
-_CLASSES: tuple[tuple[str, frozenset[str]], ...] = (
-    (
-        "execute",
-        frozenset(
-            "bash cmd command cypher eval exec execute invoke python repl rerun run script shell sql terminal trigger "
-            "workflow".split()
-        ),
-    ),
-    (
-        "money",
-        frozenset(
-            "buy charge checkout deposit donate invest invoice order pay payment payout payroll purchase refund "
-            "reimburse remit sell subscribe subscription tip trade transaction transfer wire withdraw".split()
-        ),
-    ),
-    (
-        "delete",
-        frozenset(
-            "clean cleanup clear delete destroy drop empty erase flush pop purge remove terminate trash truncate "
-            "uninstall unlink wipe".split()
-        ),
-    ),
-    ("credential", frozenset("apikey credential credentials key login otp passphrase password secret token".split())),
-    (
-        "admin",
-        frozenset(
-            "activate ban block configure deactivate deploy disable enable grant install invite kick kill member "
-            "pause permission policy power promote provision reboot reset restart restore resume revoke rollback role "
-            "scale share shutdown stop suspend unban unshare webhook".split()
-        ),
-    ),
-    ("publish", frozenset("announce blog broadcast post publish release toot tweet".split())),
-    (
-        "send",
-        frozenset("call chat comment dm email forward mail message notify ping reply send sms submit text".split()),
-    ),
-    ("fetch", frozenset("browse crawl curl download fetch goto navigate open request scrape url visit".split())),
-    (
-        "write",
-        frozenset(
-            "append archive assign book cancel close copy create edit insert label mark merge modify move "
-            "new patch put rename reopen replace reschedule reserve resolve save schedule set store tag update "
-            "upload upsert write".split()
-        ),
-    ),
-)
-_NOUNS_OF_READS = frozenset({"sql", "shell", "command", "cypher", "script"})
-_CODE = frozenset({"sql", "code", "command", "cypher", "script", "statement"})
-# A query of one of these is a program in its language.
-_STORES = frozenset("database db mysql postgres sqlite warehouse".split())
-_PLACES = frozenset({"url", "urls", "uri", "href", "link"})
-_WEB = frozenset("content html http page resource site web webpage website".split())
-# To write one of these is to change who may do what.
-_NOUNS_OF_POWER = frozenset("admin domain filter firewall group permission right role rule team user".split())
-_RECIPIENT = frozenset(
-    "account addr address assignee attendee audience bcc beneficiary bic bucket callback cc channel chat client "
-    "collaborator contact counterparty creditor customer dest destination domain email endpoint group guest host "
-    "hostname href iban invitee ip jid link location login mailbox mailto member merchant msisdn namespace number "
-    "org organisation organization origin owner participant payee payer people person phone project receiver "
-    "recip recipient remote repo repository requester reviewer room routing sendto server subscriber supplier "
-    "swift target team tenant to upi uri url user username vendor wallet webhook who whom workspace".split()
-)
-# What stands behind the name of a recipient where both are written together: `userid`, `emailaddress`.
-_BEHIND = _RECIPIENT | {"id", "ids", "list", "name", "names"}
-LONGEST_WORD = 40
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+# Another call cannot take back what one of these did.
+IRREVERSIBLE = frozenset({"send", "publish", "delete", "money", "credential", "execute", "fetch", UNKNOWN})
+KEPT = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class ToolLabels:
-    """What policy may know of a tool. `recipients` are the names of the arguments that were asked for by an
-    operator, or None: then an argument's own name and value decide."""
+    """What policy may know of a tool.
+
+    `output` is what an operator said of its results, INTERNAL or UNTRUSTED; `asserted`: as far as its definition
+    tells, the service itself says all that it returns; `secret`: what it returns is confidential. `recipients` are
+    the names of the arguments that an operator asked for, or None: then an argument's own name and value decide.
+    `kinds` is what each argument of the schema decides (see `kinds.py`).
+    """
 
     output: Origin = Origin.UNTRUSTED
     sink: str = UNKNOWN
     recipients: frozenset[str] | None = None
+    asserted: bool = False
+    secret: bool = True
+    open_world: bool = True
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def is_sensitive(self, argument: str) -> bool:
         """Whether the argument (its last name, for a nested one) decides who receives or what is done."""
@@ -112,102 +58,99 @@ class ToolLabels:
             return False
         if self.recipients is not None:
             return argument in self.recipients
-        # A name in another script says nothing here, so it counts as one that decides.
-        return self.sink in WHOLLY_SENSITIVE or not argument.isascii() or any(map(_names_recipient, words(argument)))
+        return self.sink in WHOLLY_SENSITIVE or names_recipient(argument)
+
+    @property
+    def reversible(self) -> bool:
+        """Whether another call can take back what this one did."""
+        return self.sink not in IRREVERSIBLE
+
+    @property
+    def output_label(self) -> str:
+        """trusted, secret, untrusted or untrusted+secret."""
+        trusted = self.asserted or self.output is Origin.INTERNAL
+        return {(True, False): "trusted", (True, True): "secret", (False, False): "untrusted"}.get(
+            (trusted, self.secret), "untrusted+secret"
+        )
 
 
 def derive(name: str, definition: ToolDefinition | None, overrides: Mapping[str, ToolOverride]) -> ToolLabels:
     """The labels of the tool called `name`; without a definition only the name can speak."""
-    override = overrides.get(name, ToolOverride())
+    labels = _remembered(name, definition)
+    override = overrides.get(name)
+    if override is None:
+        return labels
+    return _overridden(labels, override)
+
+
+def _overridden(labels: ToolLabels, override: ToolOverride) -> ToolLabels:
     return ToolLabels(
         output=Origin.INTERNAL if override.output == "internal" else Origin.UNTRUSTED,
-        sink=override.sink or _sink(words(name), _properties(definition)),
+        sink=override.sink or labels.sink,
         recipients=None if override.recipients is None else frozenset(override.recipients),
+        asserted=labels.asserted and not override.output,
+        secret=labels.secret,
+        open_world=labels.open_world,
+        kinds=labels.kinds,
     )
 
 
-def words(name: str) -> tuple[str, ...]:
-    """The words of an identifier, in lower case; none if it has letters of other scripts, which may look like ours.
+def label(name: str, definition: ToolDefinition | None) -> ToolLabels:
+    """The labels as derived, with nothing remembered."""
+    sink = sink_of(name, definition)
+    untrusted, secret = output_of(name, definition, sink)
+    said = dict(properties(definition.schema)) if definition else {}
+    kinds = {argument: kind for argument, schema in said.items() if (kind := kind_of(argument, schema))}
+    return ToolLabels(
+        sink=sink,
+        asserted=not untrusted,
+        secret=secret,
+        open_world=is_open(name, definition, sink),
+        kinds=kinds,
+    )
 
-    >>> words("sendEmail_to-ALLUsers2")
-    ('send', 'email', 'to', 'all', 'users', '2')
+
+_labels: OrderedDict[bytes, ToolLabels] = OrderedDict()
+
+
+def _remembered(name: str, definition: ToolDefinition | None) -> ToolLabels:
+    """A chat offers the same tools with each request: their labels are derived once."""
+    said = None if definition is None else (definition.description, definition.schema)
+    key = hashlib.blake2b(repr((name, said)).encode(), digest_size=16).digest()
+    labels = _labels.get(key)
+    if labels is None:
+        labels = _labels[key] = label(name, definition)
+        if len(_labels) > KEPT:
+            _labels.popitem(last=False)
+    return labels
+
+
+def conflicts(labels: ToolLabels, annotations: Mapping[str, object]) -> list[str]:
+    """Where what a server claims of a tool (MCP's annotations) contradicts its labels, in words.
+
+    >>> conflicts(ToolLabels(sink="delete"), {"readOnlyHint": True})
+    ['understates: readOnlyHint=true but sink=delete']
     """
-    return tuple(word.lower() for word in _WORD.findall(name)) if name.isascii() else ()
+    harmless = labels.sink in HARMLESS
+    found = []
+    if annotations.get("readOnlyHint") is True and not harmless and labels.sink != "fetch":
+        found.append(f"understates: readOnlyHint=true but sink={labels.sink}")
+    if annotations.get("destructiveHint") is False and labels.sink in ("delete", "execute"):
+        found.append(f"understates: destructiveHint=false but sink={labels.sink}")
+    if annotations.get("openWorldHint") is False and labels.open_world and labels.sink != UNKNOWN:
+        found.append("understates: openWorldHint=false but reaches outside parties")
+    if annotations.get("readOnlyHint") is False and harmless:
+        found.append(f"overstates: readOnlyHint=false but sink={labels.sink}")
+    elif annotations.get("destructiveHint") is True and harmless:
+        found.append(f"overstates: destructiveHint=true but sink={labels.sink}")
+    return found
 
 
-def _names_recipient(word: str) -> bool:
-    """Whether a word names one, alone, of several, or written together with another word."""
-    if not _RECIPIENT.isdisjoint((word, word.removesuffix("s"), word.removesuffix("es"))):
-        return True
-    cuts = range(2, len(word) - 1) if len(word) <= LONGEST_WORD else ()
-    return any(word[:cut] in _RECIPIENT and word[cut:] in _BEHIND for cut in cuts)
-
-
-def _sink(name: tuple[str, ...], properties: frozenset[str]) -> str:
-    """What the worst part of a name says: `get_and_delete` deletes."""
-    parts: list[list[str]] = [[]]
-    for word in name:
-        if word in ("and", "or", "then"):
-            parts.append([])
-        else:
-            parts[-1].append(word)
-    return min((_part_sink(part, properties) for part in parts), key=_WORST_FIRST.index)
-
-
-def _fetches_a_record(name: list[str], properties: frozenset[str]) -> bool:
-    """Whether a `fetch_order(order_id)` is a read: it says what it gets, and nothing of it can be a place."""
-    said = {word for argument in properties for word in words(argument)}
-    somewhere = not _WEB.isdisjoint((*name, *said)) or any(map(_names_recipient, said))
-    return len(name) > 1 and bool(properties) and all(map(str.isascii, properties)) and not somewhere
-
-
-def _part_sink(name: list[str], properties: frozenset[str]) -> str:
-    verb = next((word for word in name if word in _READ or _class(word)), "")
-    if verb in _READ or (verb == "fetch" and _fetches_a_record(name, properties)):
-        if any(_class(word) == "credential" for word in name):
-            return "credential"
-        said = {word for argument in properties for word in words(argument)}
-        if _NOUNS_OF_READS.intersection(name) or _CODE & said or ("query" in said | {*name} and _STORES & {*name}):
-            return "execute"
-        # A read that names its place by address contacts that place.
-        return "fetch" if _PLACES & said else "read"
-    found = [_class(word) for word in name if _class(word)]
-    if not found:
-        return UNKNOWN
-    worst = min(found, key=_WORST_FIRST.index)
-    if worst == "write" and "query" in name:
-        return "execute"
-    powerful = any(word.removesuffix("s") in _NOUNS_OF_POWER for word in name)
-    return "admin" if worst == "write" and powerful else worst
-
-
-_WORST_FIRST = (
-    "execute", "money", "delete", "credential", "admin", UNKNOWN, "publish", "send", "fetch", "write", "read", "none",
-)  # fmt: skip
-
-
-def _class(word: str) -> str:
-    for sink, members in _CLASSES:
-        if word in members or word.removesuffix("s") in members:
-            return sink
-    return ""
-
-
-def _properties(definition: ToolDefinition | None) -> frozenset[str]:
-    """The names of a tool's arguments, nested ones too."""
-    return property_names(definition.schema) if definition else frozenset()
-
-
-def property_names(schema: Mapping[str, object]) -> frozenset[str]:
-    """Every name that a JSON schema gives to a property, however deep."""
-    names: set[str] = set()
-    left: list[object] = [schema]
-    while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            properties = value.get("properties")
-            names.update(properties if isinstance(properties, dict) else ())
-            left.extend(value.values())
-        elif isinstance(value, list):
-            left.extend(value)
-    return frozenset(names)
+def stricter(labels: ToolLabels, annotations: Mapping[str, object]) -> ToolLabels:
+    """The labels, made stricter where a server itself says that its tool does more than they say."""
+    sink = labels.sink
+    if annotations.get("destructiveHint") is True and annotations.get("readOnlyHint") is not True and sink in HARMLESS:
+        sink = UNKNOWN
+    elif annotations.get("readOnlyHint") is False and sink in HARMLESS:
+        sink = "write"
+    return labels if sink == labels.sink else _overridden(labels, ToolOverride(sink=sink))

@@ -51,7 +51,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One conversation of one workload, summed up. `blocked` counts steps that were not permitted."""
+    """One conversation of one workload, summed up. `blocked` counts steps that were not permitted.
+
+    `model`, `protocol` and `upstream` are those of its newest request.
+    """
 
     id: str
     workload: str
@@ -62,6 +65,24 @@ class Session:
     calls: int
     blocked: int
     signals: int
+    protocol: str = ""
+    upstream: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one workload used of one model in some hours.
+
+    The workload "" is callers who proved nothing; the model "" is what was not read so far, "*" is more models than
+    are told apart. `blocked` counts steps that were not permitted, and requests that were refused.
+    """
+
+    workload: str
+    model: str
+    requests: int
+    blocked: int
+    tokens_in: int
+    tokens_out: int
 
 
 class Store(Protocol):
@@ -123,6 +144,18 @@ class Store(Protocol):
 
     def session(self, session_id: str) -> tuple[Stored, ...]:
         """The records of a session in order; empty if there is none."""
+        ...
+
+    def outside(self, *, workload: str | None = None, before: int | None = None, limit: int = 50) -> tuple[Stored, ...]:
+        """The records of what belongs to no session: refused requests, and connections of the forward proxy.
+
+        Newest first by `at_us`; `before` is the `at_us` to continue below. As with `sessions`, none is parted from
+        those of the same moment.
+        """
+        ...
+
+    def used(self, since_us: int) -> tuple[Used, ...]:
+        """What was used from the hour of `since_us` on, by workload and model. Older than a day: not for sure all."""
         ...
 
     def refused(self) -> int:

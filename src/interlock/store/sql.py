@@ -13,12 +13,15 @@ from interlock.audit.canonical import decode, encode
 from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.errors import AuditError, StoreError
-from interlock.store import Key, Session, Stored, Usage, pins, sums, tables
+from interlock.model.record import RecordKind
+from interlock.store import Key, Session, Stored, Usage, Used, pins, sums, tables
 from interlock.store.database import Database
-from interlock.store.tally import count_blocked, name, tally
+from interlock.store.tally import HOUR_US, count_blocked, name, tally
 
 # The sums are read and put back for so many records at once, to keep their statements short.
 _BATCH = 500
+# What is recorded outside of any session, for the console.
+_OUTSIDE = (RecordKind.REFUSAL.value, RecordKind.CONNECT.value)
 
 
 class SqlStore:
@@ -133,7 +136,7 @@ class SqlStore:
     def clear_index(self) -> None:
         """Empty the index, to be filled again from the logs."""
         with self._database.write() as db:
-            for table in (tables.records, tables.sessions, tables.usage, tables.used):
+            for table in (tables.records, tables.sessions, tables.usage, tables.used, tables.hours):
                 db.execute(delete(table))
 
     def records(
@@ -200,6 +203,33 @@ class SqlStore:
         table = tables.records
         wanted = select(table.c.leaf, table.c.body).where(table.c.session == name(session_id))
         return self._stored(wanted.order_by(table.c.at_us, table.c.log, table.c.n))
+
+    def outside(self, *, workload: str | None = None, before: int | None = None, limit: int = 50) -> tuple[Stored, ...]:
+        """The records of what belongs to no session, newest first by `at_us`: see `Store`."""
+        table = tables.records
+        wanted = select(table.c.leaf, table.c.body).where(table.c.session == "", table.c.kind.in_(_OUTSIDE))
+        if workload is not None:
+            wanted = wanted.where(table.c.workload == name(workload))
+        if before is not None:
+            wanted = wanted.where(table.c.at_us < before)
+        newest_first = (table.c.at_us.desc(), table.c.log, table.c.n.desc())
+        page = self._stored(wanted.order_by(*newest_first).limit(limit))
+        if len(page) < limit or not page:
+            return page
+        last_us = page[-1].record.at_us
+        ties = self._stored(wanted.where(table.c.at_us == last_us).order_by(*newest_first))
+        return (*(stored for stored in page if stored.record.at_us != last_us), *ties)
+
+    def used(self, since_us: int) -> tuple[Used, ...]:
+        """What was used from the hour of `since_us` on, by workload and model."""
+        table = tables.hours
+        amounts = [func.sum(table.c[what]).label(what) for what in ("requests", "blocked", "tokens_in", "tokens_out")]
+        by = (table.c.workload, table.c.model)
+        wanted = select(*by, *amounts).where(table.c.hour >= since_us // HOUR_US).group_by(*by).order_by(*by)
+        with self._database.read() as db:
+            rows = db.execute(wanted).all()
+        # PostgreSQL sums up whole numbers as decimals.
+        return tuple([Used(workload, model, *map(int, sums)) for workload, model, *sums in rows])
 
     def refused(self) -> int:
         """How many requests came from callers that could not prove who they are."""

@@ -1,6 +1,6 @@
 """The database's tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
 
-Times are microseconds. `records`, `sessions`, `usage` and `used` are the index over the audit logs: they can
+Times are microseconds. `records`, `sessions`, `usage`, `used` and `hours` are the index over the audit logs: they can
 be emptied and filled again from the files at any time. `keys`, `scans` and `pins` are the only copy.
 """
 
@@ -76,6 +76,8 @@ sessions = Table(
     Column("id", Text, primary_key=True),
     Column("workload", Text, primary_key=True),
     Column("model", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("upstream", Text, nullable=False),
     Column("first_us", BigInteger, nullable=False),
     Column("last_us", BigInteger, nullable=False),
     Column("requests", BigInteger, nullable=False),
@@ -105,4 +107,17 @@ used = Table(
     Column("workload", Text, primary_key=True),
     Column("kind", String(8), primary_key=True),
     Column("name", Text, primary_key=True),
+)
+
+# What was used in each hour (`hour` is hours since 1970), of the newest hours only: see `sums.HOURS`.
+hours = Table(
+    "hours",
+    metadata,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Column("workload", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("blocked", BigInteger, nullable=False),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
 )

@@ -27,13 +27,16 @@ LONGEST_TAG = 512
 REST_OF_TAG = 256
 REACH = LONGEST_TEXT + LONGEST_ADDRESS + REST_OF_TAG + 64
 
-# What stands before an address: `](` of images and links, `]:` of definitions, an attribute, `url(` of CSS, `<`.
-_OPENERS = re.compile(
-    r"\](?P<inline>\()\s{0,16}|\](?P<definition>:)\s{0,16}|(?<![\w.-])(?P<css>url\()\s{0,16}[\"']?|(?P<auto><)(?=[a-z])"
-    r"|(?<![\w-])(?P<name>src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)"
-    r"\s{0,8}=\s{0,8}",
+# What stands before an address: `](` of images and links, `]:` of definitions, `url(` of CSS, `<`, an attribute's `=`.
+_OPENERS = re.compile(r"\][(:]\s{0,16}|<(?=[A-Za-z])|[uU][rR][lL]\(\s{0,16}[\"']?|=\s{0,8}", re.ASCII)
+_KINDS = {"](": "inline", "]:": "definition", "<": "auto", "=": "name"}
+_NAME = re.compile(
+    r"(?<![\w-])(src|srcset|poster|href|xlink:href|background|data|action|formaction|ping|content)\s{0,8}\Z",
     re.IGNORECASE | re.ASCII,
 )
+# The longest name with the white space behind it.
+LONGEST_NAME = 18
+_WITHIN = re.compile(r"[\w.-]", re.ASCII)
 # Behind these the address is written in tags only; elsewhere they are names in programs.
 _IN_TAGS_ONLY = frozenset({"background", "data", "action", "formaction", "ping", "content"})
 # An address with a server in it begins so, with the tricks that browsers forgive; the rest is read when it is judged.
@@ -46,6 +49,8 @@ _VALUES = {
     "name": re.compile(r"\"[^\"]*\"?|'[^']*'?|[^\s\"'>]*"),
 }
 _ANGLE = re.compile(r"<[^<>\n]*>?")
+# What has more parentheses in parentheses is no link to cmark, markdown-it and micromark.
+DEEPEST = 32
 _PARENTHESES = re.compile(r"[()]|\n[ \t]*\n")
 _TITLE = re.compile(r"\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\Z")
 _REFRESH = re.compile(r"(?i)\A\s*\d*\s*;?\s*url\s*=\s*['\"]?")
@@ -84,15 +89,18 @@ def _places(text: str, floor: int) -> Iterator[_Place]:
     """Every place from `floor` on at which an address stands that names a server, or may come to name one."""
     texts: dict[int, int] | None = None
     for opener in _OPENERS.finditer(text, floor):
-        kind, at = opener.lastgroup or "", opener.end()
+        start, at = opener.span()
+        kind = _KINDS.get(opener.group().rstrip(), "css")
         quoted = kind == "name" and text[at : at + 1] in ("'", '"')
         if len(text) - at > LONGEST_BEGINNING and not _SERVER.match(text, at + quoted):
             continue
         if kind == "name":
-            if place := _attribute(text, opener.start(), at, opener["name"].lower()):
+            name = _NAME.search(text, max(0, start - LONGEST_NAME), start)
+            if name and (place := _attribute(text, name.start(), at, name[1].lower())):
                 yield place
             continue
-        start = opener.start()
+        if kind == "css" and _WITHIN.match(text[start - 1 : start]):
+            continue
         if kind in ("inline", "definition"):
             texts = _texts(text, floor) if texts is None else texts
             start = texts.get(start, start)
@@ -124,6 +132,8 @@ def _inline_end(text: str, at: int) -> tuple[int, bool]:
     for match in _PARENTHESES.finditer(text, inner, limit):
         if match.group() == "(":
             depth += 1
+            if depth > DEEPEST:
+                return match.start(), True
         elif match.group() != ")":
             return match.start(), True
         elif depth == 0:

@@ -72,19 +72,23 @@ _NO_CHAR = re.compile(r"[^0-9A-Za-z]")
 
 @dataclass(frozen=True, slots=True)
 class _Number:
-    """A form of number. `words` are what of `_SAYS` one must be said before it; none means no need."""
+    """A form of number. `words` are what of `_SAYS` one must be said before it; none means no need.
+
+    `before` is how many characters it may have before its first digit.
+    """
 
     rule: str
     score: int
     form: re.Pattern[str]
     valid: Callable[[str], bool]
-    words: frozenset[str] = frozenset()
+    words: frozenset[str]
+    before: tuple[int, ...]
 
 
-def _number(rule: str, score: int, form: str, valid: Callable[[str], bool], *words: str) -> _Number:
-    # In a look-ahead, so that each place is tried: a number may begin within what looked like another one.
-    whole = re.compile(f"{_LEFT}(?=({form}){_RIGHT})", re.ASCII)
-    return _Number(rule, score, whole, valid, frozenset(words))
+def _number(
+    rule: str, score: int, form: str, valid: Callable[[str], bool], *words: str, before: tuple[int, ...] = (0,)
+) -> _Number:
+    return _Number(rule, score, re.compile(f"{_LEFT}({form}){_RIGHT}", re.ASCII), valid, frozenset(words), before)
 
 
 def _digits(valid: Callable[[str], bool], text: str) -> bool:
@@ -105,10 +109,6 @@ def _national_phone(text: str) -> bool:
     return len(_NO_DIGIT.sub("", text)) >= checks.LEAST_DIGITS and _DATE.match(text) is None
 
 
-def _any(_: str) -> bool:
-    return True
-
-
 _GAP = rf"(?:[{_SPACE}.\-\u2011/()]{{0,3}})"
 # The letters that the prefix of a UK national insurance number has.
 _NINO = "[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
@@ -119,36 +119,38 @@ NUMBERS = (
         rf"|3[47]\d{{2}}({_BREAK})\d{{6}}\3\d{{5}}|3\d{{3}}({_BREAK})\d{{6}}\4\d{{4}}",
         partial(_digits, checks.card),
     ),
-    _number("phone", 900, rf"\+\(?[1-9](?:{_GAP}\d){{7,14}}", _phone),
+    _number("phone", 900, rf"\+\(?[1-9](?:{_GAP}\d){{7,14}}", _phone, before=(1, 2)),
     _number(
         "phone", 800,
         rf"(?:1[-. ])?\(?[2-9]\d{{2}}\)?[-. ]{{1,2}}[2-9]\d{{2}}[-. ]\d{{4}}"
         rf"|\(?0\d{{1,5}}\)?(?:[{_SPACE}./\-]{{1,3}}\d{{1,8}}){{1,6}}"
         r"|[5-9]\d{2}[ -]\d{2,3}[ -]\d{2,3}(?:[ -]\d{2})?",
-        _national_phone, "phone",
+        _national_phone, "phone", before=(0, 1),
     ),
     _number("us_ssn", 900, r"\d{3}([ -])\d{2}\2\d{4}", partial(_digits, checks.us_ssn), "ssn", "security"),
     _number("us_ssn", 800, r"\d{9}", checks.us_ssn, "ssn"),
     _number("de_tax_id", 900, r"\d{2} ?\d{3} ?\d{3} ?\d{3}", partial(_digits, checks.de_tax_id), "de_tax_id"),
     _number("nl_bsn", 900, r"\d{4}[. ]?\d{2}[. ]?\d{3}", partial(_digits, checks.nl_bsn), "nl_bsn"),
-    _number("es_id", 900, r"(?:\d{8}|[XYZxyz]-?\d{7})-?[A-Za-z]", partial(_chars, checks.es_id), "es_id"),
+    _number("es_id", 900, r"(?:\d{8}|[XYZxyz]-?\d{7})-?[A-Za-z]", partial(_chars, checks.es_id), "es_id",
+            before=(0, 1, 2)),
     _number("fr_nir", 950, rf"[12](?:[{_SPACE}]?\d{{2}}){{3}}(?:[{_SPACE}]?\d{{3}}){{2}}[{_SPACE}]?\d{{2}}"
             r"|[12]\d{4}2[ABab]\d{8}", partial(_chars, checks.fr_nir)),
     _number("pl_pesel", 900, r"\d{11}", checks.pl_pesel, "pl_pesel"),
-    _number("uk_nino", 850, rf"{_NINO} \d\d \d\d \d\d [A-D]", checks.uk_nino),
-    _number("uk_nino", 850, rf"{_NINO}\d{{6}}[A-D]", checks.uk_nino, "uk_nino"),
+    _number("uk_nino", 850, rf"{_NINO} \d\d \d\d \d\d [A-D]", checks.uk_nino, before=(3,)),
+    _number("uk_nino", 850, rf"{_NINO}\d{{6}}[A-D]", checks.uk_nino, "uk_nino", before=(2,)),
     _number("in_aadhaar", 900, r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}", partial(_digits, checks.in_aadhaar), "in_aadhaar"),
     _number("br_cpf", 950, r"\d{3}\.\d{3}\.\d{3}-\d{2}", partial(_digits, checks.br_cpf)),
     _number("br_cpf", 900, r"\d{11}", checks.br_cpf, "br_cpf"),
     _number(
         "it_fiscal_code", 950, r"[A-Za-z]{6}\d{2}[A-EHLMPR-Ta-ehlmpr-t]\d{2}[A-Za-z]\d{3}[A-Za-z]",
-        partial(_chars, checks.it_fiscal_code),
+        partial(_chars, checks.it_fiscal_code), before=(6,),
     ),
     _number(
         "cn_resident_id", 950, r"[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]",
         partial(_chars, checks.cn_resident_id),
     ),
 )  # fmt: skip
+_DIGITS = re.compile("[0-9]+")
 _IBAN = re.compile(rf"{_LEFT}[A-Za-z]{{2}}\d\d[{_SPACE}]?[0-9A-Za-z]", re.ASCII)
 _AFTER = re.compile(_RIGHT, re.ASCII)
 
@@ -162,7 +164,7 @@ _LETTERED = re.compile(
 
 
 def _detect(text: str) -> tuple[Signal, ...]:
-    found = [*_emails(text), *_ibans(text), *_numbers(text)]
+    found = [*_emails(text), *_numbers(text)]
     found.sort(key=lambda signal: (signal.span.start, -signal.span.end))
     outer: list[Signal] = []
     for signal in found:
@@ -185,30 +187,40 @@ def _emails(text: str) -> Iterator[Signal]:
             yield Signal(ID, "email", 950, Span(start, match.end()))
 
 
-def _ibans(text: str) -> Iterator[Signal]:
-    for match in _IBAN.finditer(text):
-        start = match.start()
-        length = int(checks.IBAN_LENGTHS.get(text[start : start + 2].upper(), 0))
-        end, count = start, 0
-        while count < length and end < len(text):
-            char = text[end]
-            if char.isascii() and char.isalnum():
-                count += 1
-            elif char not in _SPACE or text[end - 1] in _SPACE:
-                break
-            end += 1
-        if count and count == length and _AFTER.match(text, end):
-            number = "".join(c for c in text[start:end].upper() if c not in _SPACE)
-            if checks.iban(number):
-                yield Signal(ID, "iban", 980, Span(start, end))
-
-
 def _numbers(text: str) -> Iterator[Signal]:
-    for number in NUMBERS:
-        for match in number.form.finditer(text):
-            start, end = match.span(1)
-            if number.valid(match[1]) and (not number.words or _word_before(text, start) in number.words):
-                yield Signal(ID, number.rule, number.score, Span(start, end))
+    """Tries every form at every group of digits: a number may begin within what looked like another one."""
+    for digits in _DIGITS.finditer(text):
+        at = digits.start()
+        if at > 1 and (iban := _iban(text, at - 2)):
+            yield iban
+        for number in NUMBERS:
+            for before in number.before:
+                match = number.form.match(text, at - before) if at >= before else None
+                if match and number.valid(match[1]) and _is_said(number, text, at - before):
+                    yield Signal(ID, number.rule, number.score, Span(*match.span(1)))
+
+
+def _iban(text: str, start: int) -> Signal | None:
+    """An account number that begins at `start`, in one piece or in groups of four, as it is printed."""
+    if not _IBAN.match(text, start):
+        return None
+    length = int(checks.IBAN_LENGTHS.get(text[start : start + 2].upper(), 0))
+    end, count = start, 0
+    while count < length and end < len(text):
+        char = text[end]
+        if char.isascii() and char.isalnum():
+            count += 1
+        elif char not in _SPACE or text[end - 1] in _SPACE or count % 4:
+            return None
+        end += 1
+    if not count or count < length or not _AFTER.match(text, end):
+        return None
+    number = "".join(c for c in text[start:end].upper() if c not in _SPACE)
+    return Signal(ID, "iban", 980, Span(start, end)) if checks.iban(number) else None
+
+
+def _is_said(number: _Number, text: str, at: int) -> bool:
+    return not number.words or _word_before(text, at) in number.words
 
 
 def _word_before(text: str, at: int) -> str | None:

@@ -6,12 +6,15 @@ to other models) comes out as `Opaque`: nobody here sees what happens there. A t
 history, is refused in the way in which the API itself does it, so that the SDKs send the history instead.
 """
 
+from functools import partial
+
 from interlock.model.meta import Example, Meta
 from interlock.protocols import Adapter, Credential, Wire
+from interlock.protocols._anthropic.edit import edit_answer, edit_frame, edit_request
 from interlock.protocols.anthropic_messages.answer import read_answer
-from interlock.protocols.anthropic_messages.edit import edit_answer, edit_frame, edit_request, error, stream_error
+from interlock.protocols.anthropic_messages.errors import error, stream_error
 from interlock.protocols.anthropic_messages.request import read_request
-from interlock.protocols.anthropic_messages.stream import Reader
+from interlock.protocols.anthropic_messages.stream import Reader, event
 
 _HELLO = (
     b'{"model":"m","max_tokens":9,"system":[{"type":"text","text":"be kind","cache_control":{"type":"ephemeral"}}],'
@@ -67,7 +70,7 @@ ADAPTER = Adapter(
     reader=Reader,
     edit_request=edit_request,
     edit_answer=edit_answer,
-    edit_frame=edit_frame,
+    edit_frame=partial(edit_frame, write=event),
     error=error,
     stream_error=stream_error,
     examples=(

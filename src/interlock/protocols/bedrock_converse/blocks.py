@@ -103,7 +103,8 @@ def _media(value: object, path: Path, voice: Voice, kind: str) -> Iterator[Event
 
 def _error(value: object, path: Path, voice: Voice) -> Iterator[Event]:
     error = object_(value, path)
-    yield voice.says((*path, "message"), error.get("message", ""))
+    if not is_empty(error.get("message")):
+        yield voice.says((*path, "message"), error["message"])
     yield from others(error, path, {"message"}, {})
 
 

@@ -57,7 +57,8 @@ def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
     if frame.error:
         return edit_fault(frame, edit.texts)
     kind, document = reopened(frame)
-    key = (0, document.get("contentBlockIndex", -1))
+    index = document.get("contentBlockIndex")
+    key = (0, index if type(index) is int else -1)
     if key in edit.calls and edit.calls[key] is None:
         return _refused(kind, document, edit.told.get(key, ""))
     for (name, _), text in edit.texts.items():
@@ -92,6 +93,8 @@ def _place(document: Document, name: str) -> Path:
     match kind:
         case "reasoning":
             return ("delta", "reasoningContent", "text")
+        case "image":
+            return ("delta", "image", "error", "message")
         case "input":
             return ("delta", "toolUse", "input")
         case "result":

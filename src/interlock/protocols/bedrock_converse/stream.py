@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Event, Media, Opaque, Path, Text
+from interlock.model.event import Media, Opaque, Path, Text
 from interlock.protocols import CallDelta, Delta, Document, Finish, Frame, TextDelta, decode
 from interlock.protocols._bedrock import AFTER, fault, kind_of, padding
 from interlock.protocols._eventstream import Message, Messages
@@ -133,7 +133,7 @@ class Reader:
             yield from others(call, place, {"toolUseId", "name", "type"}, {})
         elif name == "image":
             block.kind = name
-            yield from _rest(image_block(start[name], (*at, name), OUTPUT))
+            yield from _image(start[name], (*at, name), block.index)
         elif start:
             # What Bedrock itself runs, and gives back.
             block.kind = "server"
@@ -215,7 +215,7 @@ def _grown(name: str, value: object, path: Path, index: int) -> Iterator[Delta]:
                 elif isinstance(event, Opaque):
                     yield event
         case _:
-            yield from _rest(image_block(value, path, OUTPUT))
+            yield from _image(value, path, index)
 
 
 def _server_piece(delta: Document, path: Path, index: int) -> Iterator[Delta]:
@@ -251,10 +251,10 @@ def _traced(document: Document) -> Iterator[Delta]:
             yield event
 
 
-def _rest(events: Iterator[Event]) -> Iterator[Delta]:
-    """The events of an image, as deltas."""
-    for event in events:
+def _image(value: object, path: Path, index: int) -> Iterator[Delta]:
+    """An image, or why there is none."""
+    for event in image_block(value, path, OUTPUT):
         if isinstance(event, Media | Opaque):
             yield event
         elif isinstance(event, Text):
-            yield Opaque(event.path, event.text)
+            yield TextDelta((f"image:{index}", 0), event.text)

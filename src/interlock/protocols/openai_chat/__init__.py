@@ -1,7 +1,8 @@
 """OpenAI chat completions, as the official SDKs speak it and as most model servers answer it.
 
-Source: the OpenAI API reference, `POST /v1/chat/completions`, and the types of `openai` 3.57. Images, audio
-and files are not understood yet: they come out as `Opaque`.
+Source: the OpenAI API reference, `POST /v1/chat/completions`, and the types of `openai` 3.57; for other servers see
+`servers.py`. Images, audio, films and files are not looked into: if the words of a spoken answer are changed, the
+sound goes, as far as it stands beside them.
 """
 
 from interlock.model.meta import Example, Meta

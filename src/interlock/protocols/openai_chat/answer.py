@@ -15,11 +15,12 @@ from interlock.protocols._json import (
     list_,
     object_,
     opaque,
-    rest,
     text_,
     values,
     where,
 )
+from interlock.protocols._reading import others
+from interlock.protocols.openai_chat import servers
 from interlock.protocols.openai_chat.fields import (
     ENVELOPE,
     FINISHES,
@@ -64,7 +65,7 @@ def choice_rest(choice: Document, path: Path, body: str) -> Iterator[Event]:
         for key, text in zip(TOKENS, _tokens(logprobs), strict=True):
             if text:
                 yield Text((*path, key), Channel.OUTPUT, text)
-    yield from rest(choice, path, {*numbers(choice), body, "finish_reason", "logprobs"})
+    yield from others(choice, path, {*numbers(choice), body, "finish_reason", "logprobs"}, servers.CHOICE)
 
 
 def _tokens(logprobs: object) -> tuple[str, str]:
@@ -84,8 +85,8 @@ def envelope(document: Document) -> Iterator[Opaque]:
         if key == "usage":
             for path, text in values(value, ("usage",)):
                 yield Opaque(path, text)
-        elif key != "choices" and (key not in ENVELOPE or isinstance(value, dict | list)) and not is_empty(value):
-            yield opaque((key,), value)
+        elif key != "choices" and (key not in ENVELOPE or isinstance(value, dict | list)):
+            yield from servers.unknown({key: value}, (), servers.ENVELOPE)
 
 
 def usage_of(document: Document) -> Usage:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.model.event import Path
+from interlock.model.event import Channel, Path, Text
 from interlock.protocols import (
     Answer,
     AnswerEdit,
@@ -17,11 +17,14 @@ from interlock.protocols._json import (
     encode,
     replace,
 )
+from interlock.protocols._reading import Voice
 from interlock.protocols.openai_chat.fields import (
+    BESIDE,
     CALL_FINISHES,
     LEGACY_CALL,
     TOKENS,
 )
+from interlock.protocols.openai_chat.stream import beside_name
 
 
 def edit_request(request: Request, changed: Mapping[Path, str]) -> bytes:
@@ -50,6 +53,8 @@ def edit_answer(answer: Answer, edit: AnswerEdit) -> bytes:
         document["choices"][path[1]]["logprobs"] = None
         if path[-1] not in TOKENS:
             replace(document, path, text)
+        if path[-2:] == ("audio", "transcript"):  # the sound says it too
+            replace(document, (*path[:-1], "data"), "")
     for path, arguments in edit.arguments.items():
         replace(document, _in_call(document, path), arguments)
     for position, choice in enumerate(document["choices"]):
@@ -86,7 +91,7 @@ def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
         number = choice.get("index", 0)
         delta = choice["delta"] = choice.get("delta") or {}
         changed = {key: text for (key, of), text in edit.texts.items() if of == number}
-        delta |= {key: text for key, text in changed.items() if key not in TOKENS}
+        _put_texts(delta, {key: text for key, text in changed.items() if key not in TOKENS})
         if (changed or "logprobs" in edit.stripped) and "logprobs" in choice:
             choice["logprobs"] = None
         _edit_calls(delta, number, edit)
@@ -97,6 +102,19 @@ def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
             if number in edit.emptied and choice["finish_reason"] in CALL_FINISHES:
                 choice["finish_reason"] = "stop"
     return b"data: " + encode(document) + b"\n\n"
+
+
+def _put_texts(delta: Document, changed: Mapping[str, str]) -> None:
+    """Put each text where its name says; one that is there in two pieces goes into the first."""
+    delta |= {name: text for name, text in changed.items() if "." not in name}
+    beside = {name: text for name, text in changed.items() if "." in name}
+    for key, read in BESIDE.items() if beside else ():
+        for event in list(read(delta[key], (key,), Voice(Channel.OUTPUT))) if delta.get(key) else ():
+            if isinstance(event, Text) and (name := beside_name(delta, event.path)) in beside:
+                replace(delta, event.path, beside[name])
+                beside[name] = ""
+    if any(name.startswith("audio.") for name in beside):
+        delta["audio"].pop("data", None)
 
 
 def _edit_calls(delta: Document, number: int, edit: FrameEdit) -> None:

@@ -1,6 +1,6 @@
 """What requests and answers have in common: names of fields, and the parts of a message."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Event, Media, Path, Text, ToolCall
@@ -16,6 +16,8 @@ from interlock.protocols._json import (
     text_,
     where,
 )
+from interlock.protocols._reading import Voice, is_count, is_name, others
+from interlock.protocols.openai_chat import servers
 
 ROLES = {
     "system": Channel.SYSTEM,
@@ -37,17 +39,26 @@ PARAMETERS = frozenset(
     }
 )
 # fmt: on
+# The same by channel: vLLM also takes a template, which writes the prompt, and documents to answer from.
+SETTINGS = {
+    **dict.fromkeys(PARAMETERS | servers.PARAMETERS, Channel.PARAMETER),
+    "chat_template": Channel.SYSTEM,
+    "documents": Channel.RETRIEVED,
+}
 # What a model's server says of an answer as a whole; never shown to anybody by the SDKs.
 ENVELOPE = frozenset(
-    {"id", "object", "created", "model", "system_fingerprint", "service_tier", "usage", "choices", "obfuscation"}
-)
+    {
+        "id", "object", "created", "model", "system_fingerprint", "service_tier", "usage", "choices", "obfuscation",
+        "provider",
+    }
+)  # fmt: skip
 # Texts of an answer: `content` by the API; the others as reasoning models' servers (vLLM, DeepSeek) name them.
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 FINISHES = frozenset(("stop", "length", "tool_calls", "content_filter", "function_call"))
 CALL_FINISHES = ("tool_calls", "function_call")
 # What is made of `logprobs`: the tokens of the text itself, and the alternatives.
 TOKENS = ("logprobs", "top_logprobs")
-DELTA = frozenset({"role", "tool_calls", "function_call", *TEXTS})
+DELTA = frozenset({"role", "tool_calls", "function_call", "audio", "images", "reasoning_details", *TEXTS})
 # A chunk that is one piece of content.
 CONTENT = frozenset({"content"})
 ENDS = ("finish_reason", "logprobs")
@@ -56,6 +67,8 @@ PLAIN = frozenset({"index", "delta", *ENDS})
 MEDIA: dict[str, tuple[str, tuple[str, ...], frozenset[str]]] = {
     "image_url": ("image", ("url",), frozenset({"detail"})),
     "input_audio": ("audio", ("data",), frozenset({"format"})),
+    "audio_url": ("audio", ("url",), frozenset()),
+    "video_url": ("video", ("url",), frozenset()),
     "file": ("file", ("file_data", "file_id"), frozenset({"filename"})),
 }
 LEGACY_CALL = -1
@@ -96,7 +109,16 @@ def message_fields(
         elif key == "function_call" and role == "assistant":
             yield from function_events(value, at, "")
         else:
-            yield opaque(at, value)
+            yield from _beside(key, value, at, role, channel)
+
+
+def _beside(key: str, value: object, path: Path, role: str, channel: Channel) -> Iterator[Event]:
+    if role == "assistant" and key in BESIDE:
+        yield from BESIDE[key](value, path, Voice(channel))
+    else:
+        yield from servers.unknown(
+            {key: value}, path[:-1], servers.ASSISTANT if role == "assistant" else servers.MESSAGE
+        )
 
 
 def _names_by_id(events: list[Event]) -> dict[str, str]:
@@ -142,7 +164,7 @@ def _content(value: object, path: Path, channel: Channel, tool: str, call_id: st
             yield from media
         elif isinstance(kind, str) and isinstance(text, str):
             yield Text((*at, kind), channel, text, tool, call_id)
-            yield from rest(part, at, {"type", kind})
+            yield from others(part, at, {"type", kind}, servers.PART)
         else:
             yield opaque((*at, kind if isinstance(kind, str) else "type"), part)
 
@@ -164,7 +186,32 @@ def _media(part: Document, path: Path, channel: Channel, tool: str, call_id: str
     events: list[Event] = [Media(at, channel, kind, source, data, _media_type(inner, data), tool, call_id)]
     if isinstance(filename := inner.get("filename"), str) and filename:
         events.append(Text((*path, name, "filename"), channel, filename, tool, call_id))
-    return [*events, *rest(inner, (*path, name), known | {given[0]}), *rest(part, path, {"type", name})]
+    return [*events, *rest(inner, (*path, name), known | {given[0]}), *others(part, path, {"type", name}, servers.PART)]
+
+
+def _audio(value: object, path: Path, voice: Voice) -> Iterator[Event]:
+    """What was spoken: in an answer the sound and its words, in the history an id that stands for both."""
+    audio = object_(value, path)
+    if not is_empty(audio.get("transcript")):
+        yield voice.says((*path, "transcript"), audio["transcript"])
+    if not is_empty(audio.get("data")):
+        yield Media((*path, "data"), voice.channel, "audio", "inline", text_(audio["data"], (*path, "data")))
+    elif voice.channel is not Channel.OUTPUT:
+        yield Media((*path, "id"), voice.channel, "audio", "id", text_(audio.get("id"), (*path, "id")))
+    yield from others(audio, path, {"transcript", "data"}, {"id": is_name, "expires_at": is_count})
+
+
+def _pictures(value: object, path: Path, voice: Voice) -> Iterator[Event]:
+    """Pictures that a model made, as OpenRouter gives them: parts like those of a request."""
+    yield from _content(list_(value, path), path, voice.channel, "", "")
+
+
+# What an assistant's message can have beside its texts and calls.
+BESIDE: dict[str, Callable[[object, Path, Voice], Iterator[Event]]] = {
+    "audio": _audio,
+    "images": _pictures,
+    "reasoning_details": servers.reasoning,
+}
 
 
 def _media_type(inner: Document, data: str) -> str:
@@ -185,7 +232,7 @@ def call_events(value: object, path: Path) -> Iterator[Event]:
     else:
         for event in function_events(call.get("function"), (*path, "function"), call_id):
             yield ToolCall(path, event.call_id, event.name, event.arguments) if isinstance(event, ToolCall) else event
-    yield from rest(call, path, {"id", "type", kind, *numbers(call)})
+    yield from others(call, path, {"id", "type", kind}, servers.CALL)
 
 
 def kind_of(call: Document, path: Path) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Event, Path, Text, ToolDefinition
+from interlock.model.event import Event, Path, Text, ToolDefinition
 from interlock.protocols import (
     Document,
     Request,
@@ -21,9 +21,11 @@ from interlock.protocols._json import (
     texts,
     where,
 )
+from interlock.protocols._reading import others
+from interlock.protocols.openai_chat import servers
 from interlock.protocols.openai_chat.fields import (
-    PARAMETERS,
     ROLES,
+    SETTINGS,
     message_fields,
 )
 
@@ -53,9 +55,9 @@ def _request_events(document: Document, messages: list[Any]) -> Iterator[Event]:
         if key in ("tools", "functions"):
             for index, tool in enumerate(list_(value, (key,))):
                 yield from _tool(tool, (key, index), bare=key == "functions")
-        elif key in PARAMETERS:
+        elif key in SETTINGS:
             for path, text in texts(value, (key,)):
-                yield Text(path, Channel.PARAMETER, text)
+                yield Text(path, SETTINGS[key], text)
         elif not is_empty(value):
             yield opaque((key,), value)
 
@@ -86,4 +88,4 @@ def _tool(value: object, path: Path, *, bare: bool) -> Iterator[Event]:
     strict = ("strict",) if isinstance(inner.get("strict"), bool) else ()
     yield from rest(inner, at, {"name", "description", shape, *strict})
     if not bare:
-        yield from rest(tool, path, {"type", kind})
+        yield from others(tool, path, {"type", kind}, servers.MESSAGE)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Opaque, Path, Text
+from interlock.model.event import Channel, Event, Media, Opaque, Path, Text
 from interlock.protocols import (
     CallDelta,
     Delta,
@@ -24,9 +24,12 @@ from interlock.protocols._json import (
     text_,
     where,
 )
+from interlock.protocols._reading import Voice, others
 from interlock.protocols._sse import Events
+from interlock.protocols.openai_chat import servers
 from interlock.protocols.openai_chat.answer import choice_rest, envelope, usage_of
 from interlock.protocols.openai_chat.fields import (
+    BESIDE,
     CONTENT,
     DELTA,
     ENDS,
@@ -38,7 +41,6 @@ from interlock.protocols.openai_chat.fields import (
     index_of,
     kind_of,
 )
-
 
 # What cannot stand in a JSON string as it is, and the escapes.
 _NOT_PLAIN = re.compile(rb'["\\\x00-\x1f]')
@@ -180,7 +182,34 @@ def _delta(delta: Document, path: Path, number: int) -> Iterator[Delta]:
         yield from _call_delta(call, at, number, index_of(call, at))
     if legacy := delta.get("function_call"):
         yield from _call_delta({"function": legacy}, (*path, "function_call"), number, LEGACY_CALL)
-    yield from rest(delta, path, DELTA)
+    for key, read in BESIDE.items():
+        if not is_empty(delta.get(key)):
+            yield from _beside(delta, read(delta[key], (*path, key), Voice(Channel.OUTPUT)), len(path), number)
+    yield from others(delta, path, DELTA, servers.ASSISTANT)
+
+
+def _beside(delta: Document, events: Iterator[Event], depth: int, number: int) -> Iterator[Delta]:
+    for event in events:
+        match event:
+            case Text(path=path, text=text):
+                yield TextDelta((beside_name(delta, path[depth:]), number), text)
+            case Media() | Opaque():
+                yield event
+            case _:
+                raise AssertionError("nothing is called or offered there")
+
+
+def beside_name(delta: Document, path: Path) -> str:
+    """The name of the text that `path` of a delta goes on with; of thoughts, it is told by their own index.
+
+    >>> beside_name({"reasoning_details": [{"index": 3}]}, ("reasoning_details", 0, "text"))
+    'reasoning_details.3.text'
+    """
+    place = list(path)
+    if path[0] == "reasoning_details":
+        assert isinstance(path[1], int)
+        place[1] = delta["reasoning_details"][path[1]].get("index", path[1])
+    return ".".join(map(str, place))
 
 
 def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator[Delta]:
@@ -197,4 +226,4 @@ def _call_delta(call: Document, path: Path, choice: int, index: int) -> Iterator
         "index" in call or index == LEGACY_CALL,
     )
     yield from rest(body, (*path, kind), {"name", arguments})
-    yield from rest(call, path, {"index", "id", "type", kind})
+    yield from others(call, path, {"index", "id", "type", kind}, servers.CALL)

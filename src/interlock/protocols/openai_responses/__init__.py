@@ -116,7 +116,7 @@ ADAPTER = Adapter(
             ),
         ),
         Example(
-            "an answer with a call", Wire("answer", _ANSWER), ("output:ok", 'call:pay({"to":1})', "output:be kind")
+            "an answer with a call", Wire("answer", _ANSWER), ("output:ok", 'call:pay({"to":1})', "parameter:be kind")
         ),
         Example("the same, streamed", Wire("stream", _STREAM), ("output:o", "call:pay({})")),
     ),

@@ -30,9 +30,9 @@ def response_events(response: Document, path: Path) -> Iterator[Event]:
                 yield Text(at, Channel.OUTPUT, text)
     # What a client gave to be hidden is put back here too; all else that is said once more goes as a whole.
     if isinstance(instructions := response.get("instructions"), str):
-        yield Text((*path, "instructions"), Channel.OUTPUT, instructions)
+        yield Text((*path, "instructions"), Channel.PARAMETER, instructions)
     if echoed := _echo(response):
-        yield Text((*path, ECHOED), Channel.OUTPUT, echoed)
+        yield Text((*path, ECHOED), Channel.PARAMETER, echoed)
     for at, text in values(response.get("usage"), (*path, "usage")):
         yield Opaque(at, text)
     yield from aside(response, path, ECHO | _READ)

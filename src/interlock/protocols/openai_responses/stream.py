@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Media, Opaque, Text, ToolCall
+from interlock.model.event import Channel, Media, Opaque, Text, ToolCall
 from interlock.protocols import CallDelta, Delta, Document, Finish, Frame, TextDelta, Usage
 from interlock.protocols._json import decode, encode, is_empty, opaque, text_
 from interlock.protocols._sse import Events
@@ -176,10 +176,10 @@ class Reader:
         for piece in pieces(document):
             event = piece.event
             match event:
-                case Text(text=text) if text:
+                case Text(text=text, channel=channel) if text:
                     name = name_of(piece, kind)
-                    repeated = again and event.path[-1] not in TOKENS
-                    yield self._echoed(text) if is_echo(name) else TextDelta((name, 0), text, repeated)
+                    repeated, echo = again and event.path[-1] not in TOKENS, channel is Channel.PARAMETER
+                    yield self._echoed(text) if is_echo(name) else TextDelta((name, 0), text, repeated, echo)
                 case ToolCall(path=path, call_id=call_id, name=name, arguments=arguments):
                     index = int(path[1])
                     sort = self._items[index].kind if kind in CALLS else _kind_at(document, piece.at)
@@ -194,7 +194,7 @@ class Reader:
         said, number = self._echo
         if text != said:
             self._echo = (text, number + 1)
-        return TextDelta((f"echo@{self._echo[1]}", 0), text, again=True)
+        return TextDelta((f"echo@{self._echo[1]}", 0), text, again=True, echo=True)
 
 
 def _aside(fields: Mapping[str, str], known: str | None) -> tuple[Opaque, ...]:

@@ -1,23 +1,14 @@
 """The content blocks of messages, in requests and in answers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Event, Media, Path, Text, ToolCall
+from interlock.model.event import Channel, Event, Media, Path, ToolCall
 from interlock.protocols import Document, encode
+from interlock.protocols._anthropic.fields import CACHED, CALLED, CITABLE
 from interlock.protocols._json import is_empty, list_, object_, opaque, rest, text_, where
-from interlock.protocols.anthropic_messages.fields import (
-    CACHED,
-    CALLED,
-    CITABLE,
-    Fits,
-    holds,
-    is_name,
-    is_number,
-    is_token,
-    others,
-)
+from interlock.protocols._reading import Fits, Voice, holds, is_name, is_number, is_token, others
 
 # What a citation says: the words, and where they are from.
 CITED = ("cited_text", "document_title", "title", "url", "source")
@@ -32,22 +23,6 @@ _CITATION: Mapping[str, Fits] = {
     "start_page_number": is_number, "end_page_number": is_number, "start_block_index": is_number,
     "end_block_index": is_number, "search_result_index": is_number, "file_id": is_name, "encrypted_index": is_token,
 }  # fmt: skip
-
-
-class Voice(NamedTuple):
-    """Who speaks: the channel, and the tool whose result it is."""
-
-    channel: Channel
-    tool: str = ""
-    call_id: str = ""
-
-    def says(self, path: Path, text: object) -> Text:
-        """The event of a text. Raises: ProtocolError if it is none."""
-        return Text(path, self.channel, text_(text, path), self.tool, self.call_id)
-
-    def quoting(self) -> "Voice":
-        """The voice of what the speaker only brings along: a document, a search result, a citation."""
-        return self if self.channel in (Channel.OUTPUT, Channel.TOOL_RESULT) else Voice(Channel.RETRIEVED)
 
 
 Block: TypeAlias = Callable[[Document, Path, Voice], Iterator[Event]]

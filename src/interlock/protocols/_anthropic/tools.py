@@ -4,19 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from interlock.model.event import Channel, Event, Path, Text, ToolDefinition
 from interlock.protocols import Document
+from interlock.protocols._anthropic.blocks import Block
+from interlock.protocols._anthropic.fields import CACHED, is_names, strings
+from interlock.protocols._anthropic.schemas import BUILT_IN, TOOLSETS
 from interlock.protocols._json import is_empty, list_, object_, opaque, text_
-from interlock.protocols.anthropic_messages.blocks import Block, Voice
-from interlock.protocols.anthropic_messages.fields import (
-    CACHED,
-    Fits,
-    holds,
-    is_names,
-    is_number,
-    is_switch,
-    others,
-    strings,
-)
-from interlock.protocols.anthropic_messages.schemas import BUILT_IN, TOOLSETS
+from interlock.protocols._reading import Fits, Voice, holds, is_number, is_switch, others
 
 _SETTINGS: Mapping[str, Fits] = {
     **CACHED,

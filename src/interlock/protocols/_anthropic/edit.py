@@ -1,20 +1,17 @@
-"""Requests and answers with texts replaced, answers without what was refused, and errors in the protocol's shape.
+"""Requests and answers with texts replaced, and answers without what was refused.
 
 A refused call's block becomes a text that says so: the places of the other blocks stay as they were.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Path
 from interlock.protocols import Answer, AnswerEdit, Document, Frame, FrameEdit, Request, decode, encode
 from interlock.protocols._json import replace, where
 
-_ERRORS = {
-    401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
-    413: "request_too_large", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error",
-}  # fmt: skip
+Write: TypeAlias = Callable[[Document], bytes]
 
 
 def edit_request(request: Request, changed: Mapping[Path, str]) -> bytes:
@@ -50,47 +47,51 @@ def edit_answer(answer: Answer, edit: AnswerEdit) -> bytes:
     return encode(document)
 
 
-def edit_frame(frame: Frame, edit: FrameEdit) -> bytes:
-    """The event's bytes with texts replaced, and without the refused calls; empty if nothing is left of it."""
+def edit_frame(frame: Frame, edit: FrameEdit, write: Write) -> bytes:
+    """The event's bytes with texts replaced, and without the refused calls; empty if nothing is left of it.
+
+    `write` makes an event's bytes of its document.
+    """
     if frame.document is None:
         return frame.raw
     document = decode(encode(frame.document))
-    key = (0, document.get("index", -1))
+    index = document.get("index")
+    key = (0, index if type(index) is int else -1)
     if key in edit.calls and edit.calls[key] is None:
-        return _refused(document, edit.told.get(key, ""))
+        return _refused(document, edit.told.get(key, ""), write)
     for (name, _), text in edit.texts.items():
         held, place = _holder(document, name)
         held[place] = text
     if document["type"] == "message_delta" and 0 in edit.emptied and document["delta"].get("stop_reason") == "tool_use":
         document["delta"]["stop_reason"] = "end_turn"
-    return _with_arguments(document, edit.arguments.get(key))
+    return _with_arguments(document, edit.arguments.get(key), write)
 
 
-def _refused(document: Document, told: str) -> bytes:
+def _refused(document: Document, told: str, write: Write) -> bytes:
     """What is left of an event of a refused call: a text block begins in its place, says so, and stops."""
     match document["type"]:
         case "content_block_start":
-            started = _event(document | {"content_block": {"type": "text", "text": ""}})
+            started = write(document | {"content_block": {"type": "text", "text": ""}})
             delta = {"type": "text_delta", "text": told}
-            return started + _event(_piece(document, delta)) if told else started
+            return started + write(_piece(document, delta)) if told else started
         case "content_block_delta":
             return b""
         case _:
-            return _event(document)
+            return write(document)
 
 
-def _with_arguments(document: Document, arguments: str | None) -> bytes:
+def _with_arguments(document: Document, arguments: str | None, write: Write) -> bytes:
     """The event with another piece of arguments; they stand in a piece of their own if it is the begin or the end."""
     if arguments is None:
-        return _event(document)
+        return write(document)
     if document["type"] == "content_block_delta":
         document["delta"]["partial_json"] = arguments
-        return _event(document)
-    piece = _event(_piece(document, {"type": "input_json_delta", "partial_json": arguments})) if arguments else b""
+        return write(document)
+    piece = write(_piece(document, {"type": "input_json_delta", "partial_json": arguments})) if arguments else b""
     if document["type"] == "content_block_stop":
-        return piece + _event(document)
+        return piece + write(document)
     document["content_block"]["input"] = {}
-    return _event(document) + piece
+    return write(document) + piece
 
 
 def _piece(document: Document, delta: Document) -> Document:
@@ -108,19 +109,3 @@ def _holder(document: Document, name: str) -> tuple[Document, str]:
         return document["delta"]["citation"], at[-1]
     place = {"compaction": "content", "input": "partial_json"}.get(kind, kind)
     return document["delta" if "delta" in document else "content_block"], place
-
-
-def _event(document: Document) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (document["type"].encode(), encode(document))
-
-
-def error(status: int, code: str, message: str) -> bytes:
-    """The body of an error, as the API's own servers write it."""
-    kind = _ERRORS.get(status, "invalid_request_error" if status < 500 else "api_error")
-    told = {"type": kind, "message": message, "details": {"error_code": code}}
-    return encode({"type": "error", "error": told})
-
-
-def stream_error(code: str, message: str) -> bytes:
-    """An error as an event of a stream, which the SDKs raise."""
-    return b"event: error\ndata: " + error(500, code, message) + b"\n\n"
