@@ -13,6 +13,7 @@ from pathlib import Path
 from interlock.config import Settings
 from interlock.detectors import Engine, detectors
 from interlock.gateway.mcp import McpDoor
+from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.ways import Ways, intercepted
@@ -218,7 +219,7 @@ def taskmaster(settings: Settings) -> Taskmaster:
 
 def mcp_door(
     settings: Settings,
-    credentials: Mapping[str, str],
+    env: Mapping[str, str],
     pins: Iterable[Pin],
     keep: Callable[[str, tuple[Pin, ...]], None],
     loop: asyncio.AbstractEventLoop,
@@ -237,14 +238,20 @@ def mcp_door(
         for name, server in settings.mcp_servers.items()
     }
     pools = {
-        name: McpPool(name, server, credentials.get(name, ""), settings.gateway, loop)
+        name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop)
         for name, server in settings.mcp_servers.items()
         if server.url
+    }
+    programs = {
+        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop)
+        for name, server in settings.mcp_servers.items()
+        if server.command
     }
     host = settings.gateway.host
     return McpDoor(
         servers,
         pools,
+        programs,
         taskmaster(settings),
         Memories(now_us()),
         keep,

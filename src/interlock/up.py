@@ -8,7 +8,7 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
@@ -68,12 +68,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        held_mcp = {
-            name: env.get(server.api_key_env, "").strip()
-            for name, server in settings.mcp_servers.items()
-            if server.api_key_env
-        }
-        ready = rules(settings, [*held.values(), *held_mcp.values()])
+        ready = rules(settings, [*held.values(), *_mcp_secrets(settings, env)])
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -85,7 +80,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             ids = (f"{run}-{number}" for number in numbers)
             proxy = forward_proxy(settings)
             keeper = _Keeper(store)
-            door = keeper.door = mcp_door(settings, held_mcp, store.pins(), keeper.keep, loop)
+            door = keeper.door = mcp_door(settings, env, store.pins(), keeper.keep, loop)
             gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door)
             port = await gateway.start()
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
@@ -117,6 +112,13 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 await gateway.stop()
     finally:
         store.close()
+
+
+def _mcp_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
+    """The credentials of MCP servers, and what their programs are given: none of it may go out anywhere else."""
+    for server in settings.mcp_servers.values():
+        for name in (server.api_key_env, *server.env):
+            yield env.get(name, "").strip()
 
 
 async def _reload_keys(

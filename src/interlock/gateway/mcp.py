@@ -1,16 +1,22 @@
 """The MCP servers behind the gateway: who may come in, and the performance of what `guard/mcp` asks for."""
 
+import asyncio
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interlock.gateway.http import ClientConnection, HttpRequest
+from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.perform import WAIT, Performer, Wait
 from interlock.gateway.waiting import Answering, Waiter
 from interlock.guard import Call, Head
+from interlock.guard.inspect import logged
 from interlock.guard.mcp import (
+    ASKED_BACK,
     Answered,
     Inbound,
     Keep,
@@ -27,7 +33,8 @@ from interlock.mcp.eras import SESSION_HEADER
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
 from interlock.model.decision import Principal, Task
-from interlock.model.errors import IdentityError, UpstreamError
+from interlock.model.errors import AuditError, IdentityError, UpstreamError
+from interlock.model.record import RecordKind, Step, Verdict
 
 if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
@@ -51,12 +58,28 @@ class McpDoor:
 
     servers: Mapping[str, Server]
     pools: Mapping[str, McpPool]
+    programs: Mapping[str, Programs]
     taskmaster: Taskmaster
     memories: Memories
     keep: Callable[[str, tuple[Pin, ...]], None]
     origins: frozenset[str] = frozenset()
     loopback: bool = True
     _telling: set["_Told"] = field(default_factory=set)
+
+    def attach(self, gateway: "Gateway") -> None:
+        """Let what programs say by themselves be recorded, and taken in."""
+        for name, programs in self.programs.items():
+            programs.on_changed = self.servers[name].catalogue.expire
+            programs.on_refused = partial(self._refused_request, gateway, name)
+
+    @staticmethod
+    def _refused_request(gateway: "Gateway", server: str, workload: str, method: str) -> None:
+        step = Step("server_request", tool=logged(method), verdict=Verdict.BLOCKED, reason=ASKED_BACK)
+        with contextlib.suppress(AuditError):  # then the next request is refused for it
+            gateway.note(
+                RecordKind.REFUSAL, workload=workload, upstream=server, protocol="mcp", verdict=Verdict.BLOCKED,
+                reason=ASKED_BACK, steps=(step,), route=FOLDER + server,
+            )  # fmt: skip
 
     def serve(self, gateway: "Gateway", client: ClientConnection, request: HttpRequest, presented: str) -> None:
         """Start the exchange that a request asks for."""
@@ -80,7 +103,7 @@ class McpDoor:
         call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, gateway.rules.now_us())
         inbound = Inbound(request.method, request.headers, request.body)
         steps = mcp_exchange(inbound, server, call, gateway.rules, task, self.memories)
-        gateway.perform(McpPerformer(gateway, client, steps, server.name, self))
+        gateway.perform(McpPerformer(gateway, client, steps, call, self))
 
     def _foreign(self, headers: Mapping[bytes, bytes]) -> str:
         """Why a request comes from where none may come from; empty if it does not."""
@@ -119,12 +142,18 @@ class McpDoor:
         told = {401: "the credential was refused", 403: "not permitted", 404: "no such server"}.get(status, "use POST")
         gateway.refuse(client, status, "refused", told, reason, path, headers=headers, principal=principal)
 
-    def send(self, server: str, command: Send, waiter: Waiter) -> None:
+    def send(self, server: str, workload: str, command: Send, waiter: Waiter) -> None:
         """Send a message to a server."""
-        self.pools[server].ask(command.method, command.headers, command.body, waiter)
+        if server in self.programs:
+            self.programs[server].ask(workload, command, waiter)
+        else:
+            self.pools[server].ask(command.method, command.headers, command.body, waiter)
 
-    def tell(self, server: str, command: Tell) -> None:
+    def tell(self, server: str, workload: str, command: Tell) -> None:
         """Send a message, and drop its answer."""
+        if server in self.programs:
+            self.programs[server].tell(workload, command.body)
+            return
         told = _Told(self._telling.discard)
         self._telling.add(told)
         self.pools[server].ask("POST", command.headers, command.body, told)
@@ -141,11 +170,14 @@ class McpDoor:
         """End what is past its deadline."""
         for pool in self.pools.values():
             pool.sweep(now)
+        for programs in self.programs.values():
+            programs.sweep(now)
 
-    def close(self) -> None:
-        """Close every connection."""
+    async def close(self) -> None:
+        """Close every connection, and end every program."""
         for pool in self.pools.values():
             pool.close()
+        await asyncio.gather(*(programs.close() for programs in self.programs.values()))
 
 
 class _Told:
@@ -181,9 +213,10 @@ class McpPerformer(Performer):
     """An exchange with an MCP server: one after the other, as many requests to it as the guard asks for."""
 
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: McpExchange, server: str, door: McpDoor
+        self, gateway: "Gateway", client: ClientConnection, exchange: McpExchange, call: Call, door: McpDoor
     ) -> None:
-        super().__init__(gateway, client, exchange, server)
+        super().__init__(gateway, client, exchange, call.upstream)
+        self._workload = call.principal.workload
         self._door = door
 
     def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
@@ -191,6 +224,8 @@ class McpPerformer(Performer):
         self._answer_headers = b""
         session = dict(headers).get(SESSION_HEADER, b"").decode("latin-1")
         framing = Framing.EVENTS if head.streamed else Framing.BODY
+        if self._upstream in self._door.programs:
+            framing = Framing.LINES
         return Answered(head.status, framing, session if _SESSION.fullmatch(session) else "")
 
     def perform(self, command: object) -> object:
@@ -201,10 +236,10 @@ class McpPerformer(Performer):
                     self._connection.release()
                     self._connection = None
                 self._wait = Wait.HEAD
-                self._door.send(self._upstream, command, self)
+                self._door.send(self._upstream, self._workload, command, self)
                 return WAIT
             case Tell():
-                self._door.tell(self._upstream, command)
+                self._door.tell(self._upstream, self._workload, command)
                 return None
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)

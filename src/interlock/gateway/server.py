@@ -94,6 +94,8 @@ class Gateway:
             where = f"gateway {host}:{port}"
             hint = "is another interlock running? set [gateway] port"
             raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
+        if self.mcp:
+            self.mcp.attach(self)
         self.note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
         self.task(self._sweep())
         listening: int = self._server.sockets[0].getsockname()[1]
@@ -116,7 +118,7 @@ class Gateway:
         for pool in self.pools.values():
             pool.close()
         if self.mcp:
-            self.mcp.close()
+            await self.mcp.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

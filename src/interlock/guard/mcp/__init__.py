@@ -14,5 +14,7 @@ from interlock.guard.mcp.commands import Send as Send
 from interlock.guard.mcp.commands import Tell as Tell
 from interlock.guard.mcp.exchange import Inbound as Inbound
 from interlock.guard.mcp.exchange import mcp_exchange as mcp_exchange
+from interlock.guard.mcp.link import ASKED_BACK as ASKED_BACK
+from interlock.guard.mcp.link import unasked as unasked
 from interlock.guard.mcp.state import Memories as Memories
 from interlock.guard.mcp.state import Server as Server

@@ -13,12 +13,15 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 class Send(NamedTuple):
     """Send a message to the server; it ends what was being read. Replied with `Answered`, `Read` gives the rest.
 
-    `method` is that of HTTP; a server on stdin gets the body of a POST, and nothing of the headers.
+    `method` is that of HTTP; a server on stdin gets the body of a POST, and nothing of the headers. `id` is that of
+    a request, None for what has no answer; `opens`: it begins a connection, for which a program may be started.
     """
 
     method: str
     body: bytes
-    headers: Headers
+    headers: Headers = ()
+    id: int | None = None
+    opens: bool = False
 
 
 class Tell(NamedTuple):

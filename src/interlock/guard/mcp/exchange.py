@@ -92,9 +92,9 @@ def _served(visit: Visit, inbound: Inbound) -> McpExchange:
         if isinstance(message, Request):
             yield from _asked(visit, message, inbound)
         elif isinstance(message, Notification):
-            yield from _notified(visit, message, inbound)
+            yield from _notified(visit, inbound)
         else:
-            raise MessageError(messages.INVALID_REQUEST, "nobody has asked this client anything")
+            yield from _faulty(visit, MessageError(messages.INVALID_REQUEST, "nobody has asked this client anything"))
     except MessageError as error:
         yield from _faulty(visit, error)
 
@@ -112,7 +112,7 @@ def _faulty(visit: Visit, error: MessageError) -> McpExchange:
     yield Respond(status, messages.error(error.id, error.rpc_code, error.what, error.data))
 
 
-def _notified(visit: Visit, message: Notification, inbound: Inbound) -> McpExchange:
+def _notified(visit: Visit, inbound: Inbound) -> McpExchange:
     """Nothing that a client says without asking goes on: each request is ended by its own connection."""
     session = _session(visit, inbound)
     if session is None and SESSION_HEADER in inbound.headers:
@@ -216,8 +216,12 @@ def _result(
 ) -> Steps[tuple[dict[str, Any], str]]:
     """The result, and the id of the session that it opens. A session that the server has lost is begun anew, once."""
     opening = request.method == "initialize"
-    key = (visit.call.principal.credential, visit.log.session)
-    known = None if opening else session.link if session else visit.server.links.get(key)
+    # A program that was started here serves one workload, and has one link. Else each caller has a link of its own.
+    started = bool(visit.server.settings.command)
+    key = (visit.workload, "") if started else (visit.call.principal.credential, visit.log.session)
+    known = session.link if session and not started else visit.server.links.get(key)
+    if opening and not started:
+        known = None
     link = yield from connected(visit, known)
     try:
         result = yield from _answered(visit, link, request, inbound)
@@ -227,7 +231,7 @@ def _result(
         result = yield from _answered(visit, link, request, inbound)
     if session:
         session.link = link
-    elif not opening and not link.era.is_modern:
+    if started or (not session and not opening and not link.era.is_modern):
         visit.server.links.put(key, link)
     if not opening:
         return result, ""

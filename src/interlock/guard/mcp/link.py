@@ -72,9 +72,9 @@ def ask(
     if schema is not None and link.era.is_modern and isinstance(sent.get("arguments"), dict):
         headers += param_headers(schema, sent["arguments"])
     try:
-        answered = yield Send("POST", messages.request(id_, method, sent), tuple(headers))
+        answered = yield Send("POST", messages.request(id_, method, sent), tuple(headers), id_)
         assert isinstance(answered, Answered)
-        if answered.status == NOT_FOUND and link.session:
+        if answered.status == NOT_FOUND and (link.session or visit.server.settings.command):
             raise SessionLostError("does not know our session any more", where=visit.server.name)
         response = yield from _response(visit, link, answered, id_)
     except ClientGoneError:
@@ -141,12 +141,12 @@ def _aside(visit: Visit, link: Link, message: Request | Notification) -> Steps[N
             answer = messages.error(message.id, messages.METHOD_NOT_FOUND, "not permitted")
         yield Tell(answer, _session_headers(link))
     elif message.method == "notifications/tools/list_changed":
-        visit.server.catalogue.listed_us = None
+        visit.server.catalogue.expire()
     elif message.method == "notifications/progress" and visit.token is not None and visit.may_stream:
         told = {key: message.params[key] for key in ("progress", "total", "message") if key in message.params}
-        if isinstance(text := told.get("message"), str):
-            if isinstance(visit.receive(Text((), Channel.TOOL_RESULT, text), Origin.UNTRUSTED), Deny):
-                return
+        said = Text((), Channel.TOOL_RESULT, str(told.get("message", "")))
+        if said.text and isinstance(visit.receive(said, Origin.UNTRUSTED), Deny):
+            return
         if not visit.streaming:
             visit.streaming = True
             yield Begin()
@@ -177,7 +177,7 @@ def _initialized(visit: Visit) -> Steps[Link]:
     """The link to a server of the older era, with a session of its own if it gives one."""
     id_ = visit.server.next_id()
     offer = {"protocolVersion": LEGACY[0], "capabilities": {}, "clientInfo": CLIENT}
-    answered = yield Send("POST", messages.request(id_, "initialize", offer), ())
+    answered = yield Send("POST", messages.request(id_, "initialize", offer), (), id_, opens=True)
     assert isinstance(answered, Answered)
     unlinked = Link(Era.LEGACY, "", answered.session, {}, {}, "")
     response = yield from _response(visit, unlinked, answered, id_)
@@ -204,3 +204,12 @@ def _object(value: object) -> Mapping[str, Any]:
 def _text(result: Mapping[str, Any]) -> str:
     value = result.get("instructions")
     return value if isinstance(value, str) else ""
+
+
+def unasked(message: messages.Message) -> tuple[bytes, str]:
+    """What a server on stdin is told that says something outside of any answer, and what it was refused, if it was."""
+    if not isinstance(message, Request):
+        return b"", ""
+    if message.method == "ping":
+        return messages.result(message.id, {}), ""
+    return messages.error(message.id, messages.METHOD_NOT_FOUND, "not permitted"), message.method

@@ -143,6 +143,10 @@ class Catalogue:
             (), name, description if isinstance(description, str) else "", schema if isinstance(schema, dict) else {}
         )
 
+    def expire(self) -> None:
+        """The server says that its tools have changed: ask again before the next call."""
+        self.listed_us = None
+
     def is_stale(self, now_us: int, ttl_us: int) -> bool:
         """Whether the server has to be asked again what it offers."""
         return self.listed_us is None or now_us - self.listed_us >= ttl_us
