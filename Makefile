@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types cover docs docs-serve bench bench-peers lock format clean
+.PHONY: demo test check lint types cover docs docs-serve bench bench-peers fuzz lock format clean
 # mkdocs-material prints an advertisement for its successor on each build.
 export NO_MKDOCS_2_WARNING := 1
 
@@ -43,6 +43,10 @@ bench: .venv/.dev
 # Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
 bench-peers: build/peers/.done
 
+# Coverage-guided, in an environment of its own (Linux): make fuzz FUZZ="--seconds 300 openai-chat-stream"
+fuzz: build/fuzz-env/.done
+	build/fuzz-env/bin/python -m tests.fuzz $(FUZZ)
+
 format: .venv/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -61,6 +65,12 @@ clean:
 build/peers/.done: bench/peers.txt
 	$(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip --disable-pip-version-check --quiet install -r bench/peers.txt
+	@touch $@
+
+build/fuzz-env/.done: requirements/fuzz.txt pyproject.toml
+	$(PYTHON) -m venv build/fuzz-env
+	build/fuzz-env/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/fuzz.txt
+	build/fuzz-env/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # A stamp is made only when its step has wholly succeeded, so that a broken set-up is done again.

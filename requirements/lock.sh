@@ -10,3 +10,4 @@ compile pyproject.toml requirements/dev.in --extra demo --extra aws --extra enco
 for extra in aws encodings; do
     compile pyproject.toml requirements/build.in --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
 done
+compile pyproject.toml requirements/fuzz.in --extra encodings -c requirements/dev.txt -o requirements/fuzz.txt

@@ -67,7 +67,7 @@ def test_the_house_keeps_every_contract() -> None:
         ("provenance", "import time", PURE, "interlock.provenance -> time"),
         ("guard", "import random", PURE, "interlock.guard -> random"),
         ("audit", "import os", PURE, "interlock.audit -> os"),
-        ("policy", "import interlock.guard", LAYERS, "interlock.policy -> interlock.guard"),
+        ("policy", "import interlock.governance", LAYERS, "interlock.policy -> interlock.governance"),
         ("model", "import interlock.catalog", LAYERS, "interlock.model -> interlock.catalog"),
         ("audit", "import interlock.provenance", LAYERS, "interlock.audit -> interlock.provenance"),
         ("gateway", "import interlock.console", LAYERS, "interlock.gateway -> interlock.console"),

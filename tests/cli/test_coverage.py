@@ -53,7 +53,21 @@ def test_it_follows_the_scan(repo: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert "not enforced 1" in out
     assert all(len(line) <= 80 for line in out.splitlines())
     assert main(["coverage", *data, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["gaps"]["not_enforced"] == ["repo"]
+    said = json.loads(capsys.readouterr().out)
+    assert said["gaps"]["not_enforced"] == ["repo"]
+    assert [one["where"] for one in said["exceptions"] if not one["bundled"]] == ["[limits.<name>]"]
+
+
+def test_it_names_every_exception_with_where_it_was_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "interlock.toml"
+    file.write_text(f'[gateway]\ntunnel_hosts = ["{"a" * 60}.org"]\n[workloads.bot]\nmodels = ["m"]\n')
+    assert main(["coverage", "--config", str(file), "--data", str(tmp_path / "data")]) == 0
+    out = capsys.readouterr().out
+    assert "8 exceptions in force, 3 beside interlock's own policies\n" in out
+    assert "  no-scope bot  [workloads.bot] tools\n" in out
+    assert f"  host-unread {'a' * 60}.org\n  [gateway] tunnel_hosts\n" in out
+    assert "  signals-are-recorded, answers-may-hold-unknown-fields" in out
+    assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_a_scan_of_another_repository_is_added(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -151,7 +151,7 @@ class MemoryStore:
 
     def refused(self) -> int:
         self._ready()
-        return sum(stored.record.kind is RecordKind.REFUSAL for stored in self.records)
+        return sum(s.record.kind is RecordKind.REFUSAL and not s.record.workload for s in self.records)
 
     def version(self) -> int:
         self._ready()

@@ -9,7 +9,11 @@ VOID = {"meta", "link", "br", "input", "path", "use"}
 
 
 class Reader(HTMLParser):
-    """Reads a page as a screen reader would: well-formed, its text, headings, links and ids."""
+    """Reads a page as a screen reader would: well-formed, its text, headings, links and ids.
+
+    `landmarks` are the names of its regions, as text or as the id of a heading. `unnamed` are the tags of what it could
+    not tell of: a link or button without words, a picture or box without a name, a field without a label.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -19,6 +23,10 @@ class Reader(HTMLParser):
         self.ids: list[str] = []
         self.tags: list[str] = []
         self.words: list[str] = []
+        self.landmarks: list[str] = []
+        self.unnamed: list[str] = []
+        self.labelled: set[str] = set()
+        self._asking: list[tuple[str, int]] = []
         self.feed(page)
         self.close()
         assert self.open == []
@@ -31,6 +39,7 @@ class Reader(HTMLParser):
         held = dict(attrs)
         self.tags.append(tag)
         assert not any(name.startswith("on") or name == "style" for name in held)
+        self._name(tag, held)
         if held.get("id"):
             self.ids.append(held["id"] or "")
         if tag == "a":
@@ -40,7 +49,24 @@ class Reader(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
 
+    def _name(self, tag: str, held: dict[str, str | None]) -> None:
+        name = held.get("aria-label") or held.get("aria-labelledby") or ""
+        role = held.get("role") or tag
+        if name and role in ("nav", "section", "aside", "region"):
+            self.landmarks.append(name)
+        field = tag == "select" or (tag == "input" and held.get("type") != "hidden")
+        if field and held.get("id") not in self.labelled:
+            self.unnamed.append(tag)
+        if tag == "label":
+            self.labelled.add(held.get("for") or "")
+        if not name and (role in ("img", "region", "nav") or (tag == "div" and held.get("tabindex") == "0")):
+            self.unnamed.append(tag)
+        if not name and tag in ("a", "button"):
+            self._asking.append((tag, len(self.words)))
+
     def handle_endtag(self, tag: str) -> None:
+        if self._asking and self._asking[-1][0] == tag and not "".join(self.words[self._asking.pop()[1] :]).strip():
+            self.unnamed.append(tag)
         if tag not in VOID:
             assert self.open.pop() == tag
 

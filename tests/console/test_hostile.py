@@ -7,7 +7,8 @@ import pytest
 from interlock.console.render import session_link
 from interlock.console.sources import AuditStatus, Sources
 from interlock.governance.coverage import Cell
-from interlock.model.record import Argument, Noted, Origin, Step, Verdict
+from interlock.governance.exceptions import Loosening
+from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
 from tests.console.asgi import Browser
 from tests.console.fakes import NO, YES, MemoryStore, covered, exchange, of, quiet, row, sources
 from tests.console.reader import Reader
@@ -47,16 +48,29 @@ def hostile(text: str) -> Sources:
         signals=(Noted(text, text, 1000),),
     )
     result = Step("tool_result", tool=text, size=1, origin=Origin.UNTRUSTED, signals=(Noted(text, text, 7),))
-    records = exchange(text, "r", (result, Step(text, tool=text)), (step,), workload=text, model=text)
+    door = Record(
+        RecordKind.REFUSAL, 1, workload=text, route=text, protocol=text, model=text, upstream=text, reason=text
+    )
+    proxied = Record(RecordKind.CONNECT, 2, text, workload=text, upstream=text, reason=text)
+    records = exchange(
+        text,
+        "r",
+        (result, Step(text, tool=text), Step("hidden", tool=text), Step("extra", tool=text)),
+        (step,),
+        workload=text,
+        model=text,
+    )
     marks = replace(row(text, (YES,) * 5), owner=Cell(YES, text), clean=Cell(NO, text))
     status = AuditStatus(holds=False, records=1, problem=text)
-    return replace(of(records, shown=covered(marks)), audit_status=lambda: status, title=text)
+    given = of(records, (door, proxied), shown=covered(marks))
+    loose = (Loosening(text, text, text, text), Loosening(text, text, text, text, bundled=True))
+    return replace(given, audit_status=lambda: status, exceptions=lambda: loose, title=text)
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:20]))
 def test_evidence_stays_evidence(text: str) -> None:
     given = hostile(text)
-    for target in ("/", "/sessions", "/sessions?view=all", session_link(text)):
+    for target in ("/", "/sessions", "/sessions?view=all", session_link(text), "/outside", "/use", "/exceptions"):
         if len(target) > 8000:
             continue
         answer = Browser(given).sign_in().get(target)

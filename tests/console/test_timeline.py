@@ -8,6 +8,7 @@ from interlock.console.timeline import Outcome, Rail, Source, Timeline, timeline
 from interlock.model.record import Argument, Origin, Record, RecordKind, Step, Verdict
 from interlock.store import Stored
 from tests.console.fakes import NOW, exchange, hijacked, quiet
+from tests.console.scenes import EXTRA, various
 
 
 def told(*records: Record) -> Timeline:
@@ -33,7 +34,7 @@ def test_the_hijacked_session_step_by_step() -> None:
     assert line.turn is line.entries[4]
     assert [entry.turns for entry in line.entries].count(True) == 1
     assert (line.model_calls, line.tool_calls) == (4, 3)
-    assert line.origins == tuple(Origin)
+    assert [origin.value for origin in line.origins] == ["user", "system", "internal", "untrusted", "model"]
 
 
 def test_where_each_value_came_from() -> None:
@@ -174,3 +175,35 @@ def test_any_records_make_a_timeline(given_records: list[Record]) -> None:
 def test_five_hundred_steps(count: int) -> None:
     asked = tuple(Step("user", size=n + 1, origin=Origin.USER) for n in range(count))
     assert len(told(*exchange("s", "r", asked, ())).entries) == count + 1
+
+
+def test_each_kind_of_step_and_what_became_of_it() -> None:
+    line = told(*various())
+    assert [(entry.kind, entry.outcome, entry.said) for entry in line.entries] == [
+        ("user", Outcome.RECORDED, ""),
+        ("image", Outcome.RECORDED, ""),
+        ("file", Outcome.RECORDED, ""),
+        ("tool_result", Outcome.RECORDED, ""),
+        ("extra", Outcome.BLOCKED, "Taken out"),
+        ("hidden", Outcome.RECORDED, "Hidden"),
+        ("model", Outcome.ALLOWED, ""),
+        ("upstream", Outcome.FAILED, "Passed over"),
+        ("output", Outcome.BLOCKED, "Replaced in part"),
+        ("output", Outcome.OBSERVED, ""),
+        ("call", Outcome.FAILED, "Not released"),
+    ]
+    model = line.entries[6]
+    assert (model.protocol, model.upstream, model.model) == ("anthropic-messages", "anthropic", "claude-sonnet-5")
+    assert line.turn is line.entries[1]
+    assert line.turn.is_media
+    assert line.taken == ("logprobs",)
+    assert [entry.n for entry in line.observed] == [10]
+    assert [entry.size for entry in line.hidden] == [3]
+
+
+def test_why_a_request_was_refused_is_told_whatever_was_to_be_taken_out() -> None:
+    request = quiet("s")[0]._replace(verdict=Verdict.BLOCKED, reason="not in its scope", steps=(EXTRA,))
+    assert [(entry.kind, entry.reason) for entry in told(request).entries] == [
+        ("extra", EXTRA.reason),
+        ("model", "not in its scope"),
+    ]

@@ -1,7 +1,8 @@
 """Attacks that were found, one file each: each goes through a whole exchange, streamed and not, and ends as written.
 
 A file has: `what` and `found` (where it comes from); `user`, what the user asked; `result`, what the tool `read_page`
-returned (left out: nothing untrusted was read); `tool` and `properties`, the tool that is offered beside it;
+returned (left out: nothing untrusted was read); `turns`, what was called before and came back (`tool`, `properties`,
+`arguments`, `result`); `tool` and `properties`, the tool that is offered beside it;
 `arguments`, the JSON text of the call that the hijacked model makes (or `message`, its whole message as JSON);
 `expect`, "blocked" or "allowed", the latter for the honest twin of an attack.
 """
@@ -33,6 +34,12 @@ def request(case: dict[str, Any]) -> bytes:
         messages.append({"role": "assistant", "content": None, "tool_calls": [call("read_page", "{}", "c1")]})
         messages.append({"role": "tool", "tool_call_id": "c1", "content": case["result"]})
     tools = [offer("read_page", ["page"]), offer(case["tool"], case.get("properties", []))]
+    for number, turn in enumerate(case.get("turns", [])):
+        called = call(turn["tool"], turn.get("arguments", "{}"), f"t{number}")
+        messages.append({"role": "assistant", "content": None, "tool_calls": [called]})
+        messages.append({"role": "tool", "tool_call_id": f"t{number}", "content": turn["result"]})
+        if turn["tool"] not in {tool["function"]["name"] for tool in tools}:
+            tools.append(offer(turn["tool"], turn.get("properties", [])))
     return json.dumps({"model": "m", "messages": messages, "tools": tools}).encode()
 
 

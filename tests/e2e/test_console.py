@@ -31,6 +31,7 @@ from tests.console.fakes import (
     row,
     sources,
 )
+from tests.console.scenes import outside, various
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: apt-get install chromium")
@@ -53,6 +54,9 @@ WILD = "t" * 100_000
 SESSION = "7f3a91c2d4e5"
 # What Chromium says of a page that is meant to answer 4xx, and of plain HTTP under a name that is not loopback.
 EXPECTED = ("the server responded with a status of 4", "Cross-Origin-Opener-Policy header has been ignored")
+PAGES = (
+    "/", "/sessions?view=all", f"/sessions/{SESSION}", "/sessions/va1105", "/outside", "/use", "/exceptions",
+)  # fmt: skip
 WIDTHS = (1440, 1024, 768, 390, 320)
 
 
@@ -82,7 +86,7 @@ def _store() -> MemoryStore:
     )
     steps = tuple(Step("tool_result", tool="w" * 60, size=n + 1, origin=Origin.UNTRUSTED) for n in range(498))
     wild = exchange("x" * 60, "wild", steps, (call,), at_us=NOW - SECOND, workload=LONG, model="m" * 60)
-    store.log(*wild)
+    store.log(*wild, *various(), *outside())
     return store
 
 
@@ -255,7 +259,7 @@ def test_the_keyboard_is_enough(page: Page, console: Console) -> None:
     expect(page.locator("main")).to_be_focused()
     page.keyboard.press("g")
     page.keyboard.press("s")
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 sessions need a look")
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 sessions need a look")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("The call of send_payment was blocked")
@@ -263,6 +267,32 @@ def test_the_keyboard_is_enough(page: Page, console: Console) -> None:
     expect(page.locator("#s10")).to_be_focused()
     page.keyboard.press("k")
     expect(page.locator("#s9")).to_be_focused()
+    for key, words in (("u", "in the last day"), ("e", "exceptions are in force"), ("o", "is interlocked")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1)).to_contain_text(words)
+
+
+def test_what_was_refused_is_found_from_the_sessions(page: Page, console: Console) -> None:
+    page.goto(console.link())
+    page.goto(console.listening.url + "/sessions")
+    page.get_by_role("link", name="Outside sessions").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("5 of 8 requests and connections were refused")
+    page.get_by_label("Workload").select_option("build-bot")
+    page.get_by_role("button", name="Show").click()
+    assert page.url.endswith("/outside?workload=build-bot")
+    passed = page.get_by_role("row", name="Passed unread")
+    expect(passed).to_contain_text("pypi.org:443")
+    expect(passed).to_contain_text("3.4 MB")
+    page.get_by_role("link", name="Needs a look").click()
+    assert page.url.endswith("/sessions?view=attention&workload=build-bot")
+
+
+def test_from_the_overview_to_the_exceptions(page: Page, console: Console) -> None:
+    page.goto(console.link())
+    page.get_by_role("region", name="Let through all the same").get_by_role("link").click()
+    assert page.url == console.listening.url + "/exceptions"
+    expect(page.get_by_role("row", name="no-scope")).to_contain_text("[workloads.kb-search] models, tools")
 
 
 def test_signing_out_is_a_form_that_the_browser_lets_through(page: Page, console: Console) -> None:
@@ -302,8 +332,7 @@ def test_another_site_can_lead_here_but_not_act_here(page: Page, console: Consol
 def test_no_page_scrolls_sideways(page: Page, console: Console, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(console.link())
-    targets = ("/", "/sessions?view=all", f"/sessions/{SESSION}", "/sessions/" + "x" * 60, "/nowhere", "/enter?token=x")
-    for target in targets:
+    for target in (*PAGES, "/sessions/" + "x" * 60, "/nowhere", "/enter?token=x"):
         page.goto(console.listening.url + target)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
@@ -314,7 +343,7 @@ def test_no_page_scrolls_sideways(page: Page, console: Console, scheme: str) -> 
 def test_every_control_has_a_name_and_room(page: Page, console: Console) -> None:
     page.goto(console.link())
     page.set_viewport_size({"width": 390, "height": 800})
-    for target in ("/", "/sessions?view=all", f"/sessions/{SESSION}"):
+    for target in PAGES:
         page.goto(console.listening.url + target)
         for control in page.get_by_role("button").all() + page.locator("nav a").all():
             box = control.bounding_box()

@@ -44,9 +44,9 @@ def load(*texts: str, schema: Source = SCHEMA) -> Policies:
 
 def tool(
     name: str = "search", *origins: Origin, workload: str = "any", tainted: bool = False, offered: bool = True,
-    understood: bool = True, sink: str = "send",
+    understood: bool = True, sink: str = "send", asked: bool = True,
 ) -> CallTool:  # fmt: skip
-    return CallTool(workload, name, sink, frozenset(origins), tainted, offered, understood)
+    return CallTool(workload, name, sink, frozenset(origins), tainted, offered, understood, asked)
 
 
 BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
@@ -69,6 +69,13 @@ BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (tool("a", Origin.MODEL, tainted=True), "argument-made-up-after-untrusted-text"),
     (tool("pay", Origin.MODEL, tainted=True, workload="narrow"), Allow(("tool-in-scope",))),
     (tool("pay", offered=False, workload="narrow"), "tool-not-offered"),
+    (tool("a", Origin.ASSERTED, tainted=True), Allow(("tool-in-scope",))),
+    (tool("a", Origin.USER, tainted=True, asked=False), "act-not-asked-for"),
+    (tool("a", tainted=True, asked=False, sink="unknown"), "act-not-asked-for"),
+    (tool("a", tainted=True, asked=False, sink="read"), Allow(("tool-in-scope",))),
+    (tool("a", Origin.USER, tainted=True, asked=False, sink="fetch"), Allow(("tool-in-scope",))),
+    (tool("a", asked=False), Allow(("tool-in-scope",))),
+    (tool("pay", tainted=True, asked=False, workload="narrow"), Allow(("tool-in-scope",))),
     (ReadText("any", "instruction-override", "tool_result"), Allow(("signals-are-recorded",))),
     (ReleaseText("any", "credential-leak"), ""),
     (PassOpaque("any", "messages[].audio", "request"), ""),

@@ -39,6 +39,9 @@ def build(sources: Sources, access: Access, settings: ConsoleSettings, sign_in: 
         routes=[
             Route("/", pages.overview, methods=["GET"]),
             Route("/sessions", pages.sessions, methods=["GET"]),
+            Route("/outside", pages.outside, methods=["GET"]),
+            Route("/use", pages.use, methods=["GET"]),
+            Route("/exceptions", pages.exceptions, methods=["GET"]),
             Route("/sessions/{id}", pages.session, methods=["GET"]),
             Route("/enter", pages.enter, methods=["GET"]),
             Route("/leave", pages.leave, methods=["POST"]),

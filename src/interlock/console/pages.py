@@ -1,10 +1,7 @@
 """The pages: each reads what it needs, keeps what failed apart from what did not, and shows the rest."""
 
-import logging
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -14,16 +11,14 @@ from starlette.types import Scope
 
 from interlock.console.access import LINK_S, SESSION_S, Access
 from interlock.console.boundary import Refusal, cookie_name, is_secure, session_ids
+from interlock.console.frame import Frame, Part, message, number, one_of
+from interlock.console.outside import rows
 from interlock.console.overview import GAP_KEYS, overview
 from interlock.console.render import Page, Templates, link, session_id, session_link
 from interlock.console.sources import Sources
 from interlock.console.timeline import Entry, timeline
-from interlock.model.errors import InterlockError
-from interlock.store import Session, Stored
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+from interlock.governance.exceptions import headline
+from interlock.store import Session, Stored, Used
 
 # Rows of a page (design: 50), blocked sessions on the overview, and bounds that keep any page readable.
 PAGE_ROWS = 50
@@ -31,19 +26,13 @@ NEWEST = 6
 MAX_ATTENTION = 100
 MAX_MATRIX_ROWS = 300
 MAX_WORKLOADS = 500
+MAX_USE_ROWS = 1000
 PAGE_STEPS = 500
 # SQLite and PostgreSQL hold integers of 64 bits.
 MAX_US = 2**63 - 1
+DAY_US = 86_400_000_000
+HOUR_US = 3_600_000_000
 VIEWS = {"attention": "Needs a look", "all": "All"}
-
-
-@dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
-    """A part of a page: its value, or, when that could not be read, None and why."""
-
-    value: T | None
-    problem: str = ""
-    hint: str = ""
 
 
 class Pages:
@@ -52,16 +41,15 @@ class Pages:
     def __init__(self, sources: Sources, access: Access, templates: Templates, sign_in: str) -> None:
         self._sources = sources
         self._access = access
-        self._templates = templates
+        self._frame = Frame(sources, templates)
         self._sign_in = sign_in
-        self._refreshing = threading.Lock()
 
     def overview(self, request: Request) -> Response:
         """`/`: how many workloads hold in both layers, which gaps are open, what was blocked last."""
-        chosen = _one_of(request, "gap", ("", *GAP_KEYS))
-        fresh = self._refresh(request)
+        chosen = one_of(request, "gap", ("", *GAP_KEYS))
+        fresh = self._frame.refresh(request)
         store = self._sources.store
-        coverage = self._part(request, lambda: overview(self._sources.coverage()))
+        coverage = self._frame.part(request, lambda: overview(self._sources.coverage()))
         gaps = coverage.value.gaps if coverage.value else ()
         gap = next((gap for gap in gaps if gap.key == chosen), None)
         lines = coverage.value.lines if coverage.value else ()
@@ -73,44 +61,97 @@ class Pages:
             "tiles": [(each, link("/", gap=each.key) + "#coverage") for each in gaps],
             "lines": lines[:MAX_MATRIX_ROWS],
             "left_out": max(0, len(lines) - MAX_MATRIX_ROWS),
-            "newest": self._part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
-            "refused": self._part(request, store.refused),
+            "newest": self._frame.part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
+            "refused": self._frame.part(request, store.refused),
+            "exceptions": self._frame.part(request, lambda: headline(self._sources.exceptions())),
             "now_us": self._sources.now_us(),
         }
-        return self._framed(request, "overview.html", context, fresh, ("Overview", ""), active="overview")
+        return self._frame.page(request, "overview.html", context, fresh, ("Overview", ""), active="overview")
 
     def sessions(self, request: Request) -> Response:
         """`/sessions?view=&workload=&before=`: newest first, a page at a time; the address is all the state."""
-        view = _one_of(request, "view", tuple(VIEWS))
+        view = one_of(request, "view", tuple(VIEWS))
         workload = request.query_params.get("workload", "")
-        before = _number(request, "before", MAX_US)
-        fresh = self._refresh(request)
-        found = self._part(request, lambda: self._page_of(view, workload, before))
+        before = number(request, "before", MAX_US)
+        fresh = self._frame.refresh(request)
+        found = self._frame.part(request, lambda: self._page_of(view, workload, before))
         older = found.value[1] if found.value else None
         context = {
             "sessions": found,
-            "attention": self._part(
+            "attention": self._frame.part(
                 request, lambda: _up_to(self._found("attention", workload, None, MAX_ATTENTION + 1))
             ),
+            "action": "/sessions",
             "view": view,
-            "views": [(link("/sessions", view=key, workload=workload), VIEWS[key], key == view) for key in VIEWS],
+            "views": _views(view, workload),
             "workload": workload,
             "workloads": self._workloads(request, workload),
             "newest": link("/sessions", view=view, workload=workload) if before is not None else "",
             "older": link("/sessions", view=view, workload=workload, before=older) if older else "",
         }
-        return self._framed(request, "sessions.html", context, fresh, ("Sessions", ""))
+        return self._frame.page(request, "sessions.html", context, fresh, ("Sessions", ""))
+
+    def outside(self, request: Request) -> Response:
+        """`/outside?workload=&before=`: refused requests and connections, which belong to no session."""
+        workload = request.query_params.get("workload", "")
+        before = number(request, "before", MAX_US)
+        fresh = self._frame.refresh(request)
+        found = self._frame.part(request, lambda: self._page_outside(workload, before))
+        records, older = found.value or ((), None)
+        context = {
+            "found": found,
+            "rows": rows(records),
+            "action": "/outside",
+            "view": "",
+            "views": _views("outside", workload),
+            "workload": workload,
+            "workloads": self._workloads(request, workload),
+            "newest": link("/outside", workload=workload) if before is not None else "",
+            "older": link("/outside", workload=workload, before=older) if older else "",
+        }
+        return self._frame.page(request, "outside.html", context, fresh, ("Sessions", "/sessions"), ("Outside", ""))
+
+    def use(self, request: Request) -> Response:
+        """`/use`: requests, tokens and what was blocked, by workload and model, over the last day."""
+        fresh = self._frame.refresh(request)
+        # Whole hours are counted: the one of now is the last of 24.
+        since_us = (self._sources.now_us() - DAY_US) // HOUR_US * HOUR_US + HOUR_US
+        used = self._frame.part(request, lambda: sorted(self._sources.store.used(since_us), key=_most_first))
+        lines = used.value or []
+        context = {
+            "used": used,
+            "lines": lines[:MAX_USE_ROWS],
+            "left_out": max(0, len(lines) - MAX_USE_ROWS),
+            "requests": sum(line.requests for line in lines),
+            "tokens": sum(line.tokens_in + line.tokens_out for line in lines),
+            "blocked": sum(line.blocked for line in lines),
+            "most": max((line.requests for line in lines), default=0) or 1,
+            "since_us": since_us,
+        }
+        return self._frame.page(request, "use.html", context, fresh, ("Use", ""), active="use")
+
+    def exceptions(self, request: Request) -> Response:
+        """`/exceptions`: every loosening that is in force, by name."""
+        nothing: Part[object] = Part(None)
+        found = self._frame.part(request, self._sources.exceptions)
+        listed = found.value or ()
+        context = {
+            "found": found,
+            "own": [one for one in listed if not one.bundled],
+            "bundled": [one for one in listed if one.bundled],
+        }
+        return self._frame.page(request, "exceptions.html", context, nothing, ("Exceptions", ""), active="exceptions")
 
     def session(self, request: Request) -> Response:
         """`/sessions/{id}?show=&from=`: the timeline of one session."""
         wanted = session_id(request.path_params["id"])
-        show = _one_of(request, "show", ("all", "blocked"))
-        start = _number(request, "from", MAX_US) or 1
-        fresh = self._refresh(request)
-        records = self._part(request, lambda: self._sources.store.session(wanted) if wanted is not None else ())
+        show = one_of(request, "show", ("all", "blocked"))
+        start = number(request, "from", MAX_US) or 1
+        fresh = self._frame.refresh(request)
+        records = self._frame.part(request, lambda: self._sources.store.session(wanted) if wanted is not None else ())
         crumbs = (("Sessions", "/sessions"), (wanted or "", ""))
         if records.value is None:
-            return self._framed(request, "unread.html", {"part": records}, fresh, *crumbs, status=503)
+            return self._frame.page(request, "unread.html", {"part": records}, fresh, *crumbs, status=503)
         if not records.value:
             raise HTTPException(404)
         told = timeline(wanted or "", records.value)
@@ -125,7 +166,7 @@ class Pages:
             "records": _records(shown, told.blocked[:1]),
             **_addresses(session_link(told.id), show, told.entries, entries, shown, told.records),
         }
-        return self._framed(request, "session.html", context, fresh, *crumbs, title=f"Session {wanted}")
+        return self._frame.page(request, "session.html", context, fresh, *crumbs, title=f"Session {wanted}")
 
     def enter(self, request: Request) -> Response:
         """`/enter?token=`: a link that still works becomes a session, once. HEAD uses nothing up."""
@@ -146,7 +187,7 @@ class Pages:
         """POST `/leave`: end this browser's session."""
         for held in session_ids(request.scope):
             self._access.leave(held)
-        answer = self._alone(request, 200, "You are signed out.", [self._sign_in])
+        answer = self._frame.alone(request, 200, "You are signed out.", [self._sign_in])
         self._set_cookie(request, answer, "", 0)
         return answer
 
@@ -161,7 +202,7 @@ class Pages:
                 0, "If you have just followed a link from another page, continue: you may be signed in already."
             )
         home = any(self._access.admits(held) for held in session_ids(request.scope))
-        return self._alone(request, refusal.status, refusal.what, hint, again, home=home)
+        return self._frame.alone(request, refusal.status, refusal.what, hint, again, home=home)
 
     def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that there is not (404), or that cannot be so (400, 405)."""
@@ -173,62 +214,18 @@ class Pages:
             405: "This page cannot be asked in that way.",
         }.get(status, "This page cannot be shown.")
         hint = {400: [error.detail], 404: ["A session has a page once its first call is recorded."]}.get(status, [])
-        context = _message(status, what, hint, home=True)
+        context = message(status, what, hint, home=True)
         nothing: Part[object] = Part(None)
-        answer = self._framed(request, "message.html", context, nothing, ("Not shown", ""), active="", status=status)
+        answer = self._frame.page(
+            request, "message.html", context, nothing, ("Not shown", ""), active="", status=status
+        )
         answer.headers.update(error.headers or {})
         return answer
 
     def broken(self, request: Request, _error: Exception) -> Response:
         """The page for a fault of ours. What it was is in the log, under the request's id."""
         hint = ["The log of interlock itself has the fault under the request below."]
-        return self._alone(request, 500, "This page failed.", hint, home=True)
-
-    def _alone(
-        self, request: Request, status: int, what: str, hint: Sequence[str], again: str = "", *, home: bool = False
-    ) -> Page:
-        context = _message(status, what, hint, again, home=home) | {
-            "bare": True,
-            "title": what,
-            "icons": (),
-            "request_id": _request_id(request),
-        }
-        return self._templates.page("message.html", context, status=status)
-
-    def _framed(
-        self,
-        request: Request,
-        template: str,
-        context: dict[str, Any],
-        fresh: Part[object],
-        *crumbs: tuple[str, str],
-        active: str = "sessions",
-        title: str = "",
-        status: int = 200,
-    ) -> Page:
-        frame = {
-            "bare": False,
-            "title": title or crumbs[-1][0],
-            "crumbs": crumbs,
-            "active": active,
-            "icons": ICONS.get(template, ()),
-            "org": self._sources.title,
-            "log": self._part(request, self._sources.audit_status),
-            "fresh": fresh,
-            "request_id": _request_id(request),
-        }
-        return self._templates.page(template, frame | context, status=status)
-
-    def _part(self, request: Request, read: Callable[[], T]) -> Part[T]:
-        try:
-            return Part(read())
-        except InterlockError as error:
-            logger.warning("request %s: %r could not read: %s", _request_id(request), request.scope["path"], error)
-            return Part(None, error.what, error.hint)
-
-    def _refresh(self, request: Request) -> Part[object]:
-        with self._refreshing:
-            return self._part(request, self._sources.refresh)
+        return self._frame.alone(request, 500, "This page failed.", hint, home=True)
 
     def _found(self, view: str, workload: str, before: int | None, limit: int) -> tuple[Session, ...]:
         blocked = True if view == "attention" else None
@@ -244,9 +241,17 @@ class Pages:
             return found, None
         return found, found[-1].last_us
 
+    def _page_outside(self, workload: str, before: int | None) -> tuple[tuple[Stored, ...], int | None]:
+        """The same of what belongs to no session."""
+        outside, of = self._sources.store.outside, workload or None
+        found = outside(workload=of, before=before, limit=PAGE_ROWS)
+        if len(found) < PAGE_ROWS or not outside(workload=of, before=found[-1].record.at_us, limit=1):
+            return found, None
+        return found, found[-1].record.at_us
+
     def _workloads(self, request: Request, chosen: str) -> list[str]:
         """What the filter offers; the chosen one always, known or not."""
-        usage = self._part(request, self._sources.store.usage).value or ()
+        usage = self._frame.part(request, self._sources.store.usage).value or ()
         names = sorted(each.workload for each in usage if each.workload)[:MAX_WORKLOADS]
         return sorted({*names, chosen}) if chosen else names
 
@@ -262,16 +267,14 @@ class Pages:
         )
 
 
-ICONS = {
-    "overview.html": ("check", "half", "x", "q", "dash", "stop"),
-    "sessions.html": ("check", "stop"),
-    "session.html": tuple("check stop dash q user gear db mail spark tool reply".split()),
-    "unread.html": (),
-}
+def _views(chosen: str, workload: str) -> list[tuple[str, str, bool]]:
+    """The tabs over the sessions: (address, label, whether it is this one)."""
+    views = [(link("/sessions", view=key, workload=workload), label, key == chosen) for key, label in VIEWS.items()]
+    return [*views, (link("/outside", workload=workload), "Outside sessions", chosen == "outside")]
 
 
-def _message(status: int, what: str, hint: Sequence[str], again: str = "", *, home: bool = False) -> dict[str, Any]:
-    return {"status": status, "what": what, "hint": hint, "again": again, "home": home}
+def _most_first(line: Used) -> tuple[int, int, str, str]:
+    return -line.requests, -line.tokens_in - line.tokens_out, line.workload, line.model
 
 
 def _same_address(scope: Scope) -> str:
@@ -279,28 +282,6 @@ def _same_address(scope: Scope) -> str:
     query = scope["query_string"].decode("latin-1")
     path = "/" + quote(scope["path"].lstrip("/\\"), errors="replace")
     return f"{path}?{query}" if query else path
-
-
-def _request_id(request: Request) -> str:
-    return str(request.state.request_id)
-
-
-def _one_of(request: Request, name: str, allowed: Sequence[str]) -> str:
-    """A choice from the query; the first is meant when there is none."""
-    value = request.query_params.get(name) or allowed[0]
-    if value not in allowed:
-        raise HTTPException(400, f"“{name}” is one of: {', '.join(choice for choice in allowed if choice)}.")
-    return value
-
-
-def _number(request: Request, name: str, most: int) -> int | None:
-    """A whole number from the query, up to `most`."""
-    text = request.query_params.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most):
-        raise HTTPException(400, f"“{name}” is a whole number.")
-    return int(text)
 
 
 def _up_to(found: tuple[Session, ...]) -> tuple[int, bool]:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from interlock.console.text import FOLD, brief, pieces, plain
+from interlock.console.text import FOLD, brief, pieces, plain, spoken
 
 # What stands in an address as it is. Anything else goes as hex: a session named `..` has a page like every other.
 _PLAIN_ID = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -37,9 +37,11 @@ class Templates:
             "pieces": pieces,
             "plain": plain,
             "brief": brief,
+            "spoken": spoken,
             "iso": iso,
             "utc": utc,
             "seconds": seconds,
+            "size": size,
             "link": link,
             "session_link": session_link,
         }
@@ -118,6 +120,20 @@ def seconds(us: int) -> str:
         return f"{us / 1_000_000:.2f} s"
     whole = us // 1_000_000
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: int) -> str:
+    """A number of bytes.
+
+    >>> size(0), size(999), size(2150), size(3_400_000), size(12_000_000_000)
+    ('0 B', '999 B', '2.1 kB', '3.4 MB', '12.0 GB')
+    """
+    if count < 1000:
+        return f"{count} B"
+    for unit, scale in (("GB", 10**9), ("MB", 10**6)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"
 
 
 def _moment(us: int) -> datetime | None:

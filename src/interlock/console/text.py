@@ -63,6 +63,16 @@ def brief(text: str) -> str:
     return text if len(text) <= BRIEF else f"{text[:BRIEF]}… ({len(text):,} characters)"
 
 
+def spoken(id_: str) -> str:
+    """An id of ours as words; whatever is no id stays as it is.
+
+    >>> spoken("personal-data"), spoken("tool_result"), spoken("<b>-x")
+    ('Personal data', 'Tool result', '<b>-x')
+    """
+    words = id_.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:] if id_.isascii() and words.replace(" ", "").isalnum() else id_
+
+
 def _hidden(text: str) -> list[bool]:
     """For each character, whether a reader would not see it where it stands."""
     hidden: list[bool] = []

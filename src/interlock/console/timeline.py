@@ -11,6 +11,9 @@ from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, 
 from interlock.store import Stored
 
 _TRUST = tuple(Origin)
+# Origins that no tool has brought.
+_NO_TOOLS = frozenset({Origin.USER, Origin.SYSTEM, Origin.MODEL})
+MEDIA = frozenset({"image", "audio", "video", "file"})
 
 
 class Outcome(Enum):
@@ -20,6 +23,7 @@ class Outcome(Enum):
     BLOCKED = "block"
     FAILED = "fail"
     RECORDED = "note"
+    OBSERVED = "pass"
     UNKNOWN = "unk"
 
 
@@ -61,7 +65,7 @@ class Value:
 class Entry:
     """One numbered step. `at_us` is when its record was written; `kind` is a step's kind, `model` or `refused`.
 
-    `turns` marks the step with which untrusted text came in. `size` is in characters.
+    `turns` marks the step with which untrusted text came in. `size` is in characters; of `hidden`, in values.
     """
 
     n: int
@@ -77,6 +81,7 @@ class Entry:
     size: int = 0
     model: str = ""
     upstream: str = ""
+    protocol: str = ""
     status: int = 0
     latency_us: int | None = None
     tokens: int = 0
@@ -89,6 +94,28 @@ class Entry:
     def suspects(self) -> tuple[Value, ...]:
         """The arguments that only untrusted text held."""
         return tuple(value for value in self.values if value.origin is Origin.UNTRUSTED)
+
+    @property
+    def is_media(self) -> bool:
+        """Whether it is something that nobody looked into for text."""
+        return self.kind in MEDIA
+
+    @property
+    def said(self) -> str:
+        """What became of it, if that has a word of its own."""
+        match self.kind, self.outcome:
+            case "extra", Outcome.BLOCKED:
+                return "Taken out"
+            case "output", Outcome.BLOCKED if self.signals:
+                return "Replaced in part"
+            case "call", Outcome.FAILED:
+                return "Not released"
+            case "upstream", Outcome.FAILED:
+                return "Passed over"
+            case "hidden", _:
+                return "Hidden"
+            case _:
+                return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +140,21 @@ class Timeline:
     def tool_calls(self) -> int:
         """How many tool calls the model asked for."""
         return sum(entry.kind == "call" for entry in self.entries)
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """What was asked for beside the answers, and taken out of them."""
+        return tuple(dict.fromkeys(entry.tool for entry in self.blocked if entry.kind == "extra"))
+
+    @property
+    def observed(self) -> tuple[Entry, ...]:
+        """Texts that went out as they are, since the workload is only observed."""
+        return tuple(entry for entry in self.entries if entry.outcome is Outcome.OBSERVED)
+
+    @property
+    def hidden(self) -> tuple[Entry, ...]:
+        """The requests in which values were replaced by placeholders, as their steps."""
+        return tuple(entry for entry in self.entries if entry.kind == "hidden")
 
     @property
     def origins(self) -> tuple[Origin, ...]:
@@ -174,16 +216,30 @@ def _is_blocked(record: Record) -> bool:
 
 
 def _says_why(record: Record) -> bool:
-    return any(step.verdict is Verdict.BLOCKED for step in record.steps)
+    """Whether a step has the reason. What is taken out of an answer is no reason to refuse the request."""
+    return any(step.verdict is Verdict.BLOCKED and step.kind != "extra" for step in record.steps)
+
+
+def _outcome(step: Step) -> Outcome:
+    match step.verdict:
+        case Verdict.BLOCKED:
+            return Outcome.BLOCKED
+        case Verdict.FAILED:
+            return Outcome.FAILED
+        case Verdict.ALLOWED:
+            pass
+    if step.kind == "call":
+        return Outcome.ALLOWED
+    # A text that went out has a reason only if it would have been replaced, were its workload not only observed.
+    return Outcome.OBSERVED if step.kind == "output" and step.reason else Outcome.RECORDED
 
 
 def _step(stored: Stored, step: Step) -> Entry:
-    judged = Outcome.ALLOWED if step.kind == "call" else Outcome.RECORDED
     return Entry(
         n=0,
         kind=step.kind,
         at_us=stored.record.at_us,
-        outcome=Outcome.BLOCKED if step.verdict is Verdict.BLOCKED else judged,
+        outcome=_outcome(step),
         record=stored,
         origin=step.origin,
         tool=step.tool,
@@ -222,6 +278,7 @@ def _whole(stored: Stored, kind: str) -> Entry:
         record=stored,
         model=record.model,
         upstream=record.upstream,
+        protocol=record.protocol,
         status=record.status,
         reason=record.reason,
         policies=record.policies,
@@ -233,7 +290,7 @@ def _value(argument: Argument) -> Value:
     sources = [
         Source(origin, tool)
         for origin in sorted(set(argument.origins), key=_TRUST.index)
-        for tool in (argument.seen_in if origin in (Origin.INTERNAL, Origin.UNTRUSTED) else ()) or ("",)
+        for tool in (() if origin in _NO_TOOLS else argument.seen_in) or ("",)
     ]
     return Value(argument.name, argument.shown, tuple(sources) or (Source(None),))
 
@@ -258,4 +315,4 @@ def _placed(value: Value, brought: dict[str, list[Entry]]) -> Value:
 def _further(rail: Rail, origin: Origin | None) -> Rail:
     if origin is Origin.UNTRUSTED or rail is Rail.UNTRUSTED:
         return Rail.UNTRUSTED
-    return Rail.INTERNAL if origin is Origin.INTERNAL else rail
+    return rail if origin is None or origin in _NO_TOOLS else Rail.INTERNAL

@@ -136,14 +136,18 @@ class _Zstandard:
 
         self.fault: type[Exception] = zstandard.ZstdError
         self._object = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
+        self._fed = False
         self._left = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        for at in range(0, len(data), ZSTD_SLICE):
+        # The first byte alone: a frame that comes whole would be read in another way, which refuses other things.
+        first = 0 if self._fed else 1
+        self._fed = self._fed or bool(data)
+        for start, end in [(0, first), *((at, at + ZSTD_SLICE) for at in range(first, len(data), ZSTD_SLICE))]:
             if self.ended:
-                self._left = data[at:]
+                self._left = data[start:]
                 return
-            if piece := self._object.decompress(data[at : at + ZSTD_SLICE]):
+            if piece := self._object.decompress(data[start:end]):
                 yield piece
 
     @property

@@ -181,6 +181,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
+        if not self._begun:
+            raise UpstreamError("sent a body where none can be", where=self._pool.name)
         self._head_bytes = 0
         for piece in self._decoder.feed(body) if self._decoder else (body,):
             self._data.write(piece)

@@ -106,6 +106,8 @@ class AnswerJudge:
 
         What is taken out takes the placeholders in it along.
         """
+        if not found and not self._pseudonyms:
+            return []
         edits = [(signal.span, marker(signal)) for signal in self.withheld(found)]
         if self._pseudonyms:
             taken = [span for span, _ in edits]
@@ -133,6 +135,7 @@ class AnswerJudge:
                 self._request.conversation.tainted,
                 event.name in self._request.offered,
                 judged.understood,
+                judged.asked,
             )
         )
         if isinstance(decision, Allow) and any(self._withholds(signal.detector) for signal in found):

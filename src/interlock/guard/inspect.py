@@ -50,8 +50,9 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         if found:
             signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
         tool = event.tool if isinstance(event, Text | Media) else ""
-        output = derive(tool, offered.get(tool), rules.tools).output if tool else Origin.UNTRUSTED
-        origin = conversation.add(event, output)
+        labels = derive(tool, offered.get(tool), rules.tools) if tool else None
+        output = labels.output if labels else Origin.UNTRUSTED
+        origin = conversation.add(event, output, labels if tool in offered else None)
         if isinstance(event, Text | Media) and index >= place.known and origin is not None:
             steps.append(_step(event, origin, tuple(signal for signal, _ in found), digests[index] or ""))
         elif isinstance(event, ToolDefinition) and found:

@@ -36,5 +36,7 @@ from interlock.knowledge.matching import model_credential as model_credential
 from interlock.knowledge.matching import model_provider as model_provider
 from interlock.knowledge.matching import redact as redact
 from interlock.knowledge.matching import service_at as service_at
+from interlock.knowledge.requests import RequestWords as RequestWords
+from interlock.knowledge.requests import request_words as request_words
 from interlock.knowledge.tools import ToolWords as ToolWords
 from interlock.knowledge.tools import tool_words as tool_words

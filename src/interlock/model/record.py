@@ -30,11 +30,15 @@ class Verdict(Enum):
 
 
 class Origin(Enum):
-    """Where a value was first seen, most trusted first. `MODEL`: nowhere; the model made it."""
+    """Where a value was first seen, most trusted first. `MODEL`: nowhere; the model made it.
+
+    `ASSERTED`: in a field of an object of the user's own that the request names (see `provenance.assertions`).
+    """
 
     USER = "user"
     SYSTEM = "system"
     INTERNAL = "internal"
+    ASSERTED = "asserted"
     UNTRUSTED = "untrusted"
     MODEL = "model"
 

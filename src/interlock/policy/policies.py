@@ -184,6 +184,7 @@ def _request(question: Question) -> dict[str, Any]:
                 "tainted": question.tainted,
                 "offered": question.offered,
                 "understood": question.understood,
+                "asked": question.asked,
             }
         case ReadText(detector=detector, channel=channel):
             action, resource, context = "readText", ("Detector", detector), {"channel": channel}

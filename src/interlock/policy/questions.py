@@ -25,6 +25,7 @@ class CallTool:
     tainted: bool
     offered: bool
     understood: bool
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from interlock.model.record import Argument, Origin
+from interlock.provenance.kinds import kind_of
 from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, TO_PEOPLE, ToolLabels
 from interlock.provenance.values import Conversation, shown
 
@@ -22,6 +23,12 @@ _ADDRESS = re.compile(
 _PLACE = re.compile(r"\w[\w+.-]*://|\bwww\.", re.IGNORECASE)
 # A mail address, bare or behind a person's name.
 _MAIL = re.compile(r"(?P<bare>[^\s@<>,;]+@[^\s@<>,;]+)|[\w .'\"()-]*<(?P<named>[^\s@<>,;]+@[^\s@<>,;]+)>")
+# What an object's own fields may decide; a program or a password is nobody's field.
+MAY_BE_ASSERTED = frozenset({"write", "send", "publish", "delete", "money", "admin"})
+# Numbers with more digits hardly stand in a text by accident.
+LONGEST_SHORT = 4
+# The least that can be granted: who gets it could have been told as well.
+_LEAST = frozenset({"r", "read", "reader", "readonly", "read-only", "read_only", "view", "viewer"})
 # A call with more sensitive values than this is not understood.
 MOST_VALUES = 500
 # Deeper than any real argument; arguments hold JSON as text, so it is nested deeper than the wire allows.
@@ -35,12 +42,16 @@ _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known of a call. `origins` holds the best origin of each sensitive argument."""
+    """What is known of a call. `origins` holds the best origin of each sensitive argument.
+
+    `asked`: after untrusted text, whether the user's own words ask for what the tool does.
+    """
 
     sink: str
     origins: frozenset[Origin]
     arguments: tuple[Argument, ...]
     understood: bool
+    asked: bool = False
 
 
 def judge(
@@ -62,12 +73,32 @@ def judge(
     best = set()
     for name, value in values:
         seen = conversation.find(value)
-        best.add(seen.origins[0])
-        found.append(Argument(name[:LONGEST_NAME], shown(value), seen.origins, seen.tools))
+        origins = _origins(name, value, labels, seen.origins, conversation)
+        best.add(origins[0])
+        found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         # Nothing says what it is done to: that it is done at all is the model's idea.
         best.add(Origin.MODEL)
-    return Judged(labels.sink, frozenset(best), tuple(found), understood=True)
+    asked = conversation.tainted and conversation.asks_for(labels.name, labels.sink)
+    return Judged(labels.sink, frozenset(best), tuple(found), understood=True, asked=asked)
+
+
+def _origins(
+    name: str, value: str, labels: ToolLabels, seen: tuple[Origin, ...], conversation: Conversation
+) -> tuple[Origin, ...]:
+    """Where a value was seen, with what is known of the field it stood in."""
+    short = len(value) <= LONGEST_SHORT and value.isdigit()
+    if short and seen[0] is Origin.USER and kind_of(_last(name)) == "id" and not conversation.designates(value, labels):
+        # `13` stands in many a text: in dates, in amounts.
+        seen = tuple(origin for origin in seen if origin is not Origin.USER) or (Origin.MODEL,)
+    worse = seen[0] in (Origin.UNTRUSTED, Origin.MODEL)
+    if worse and labels.sink in MAY_BE_ASSERTED and conversation.asserts(value, name, labels):
+        return (Origin.ASSERTED, *seen)
+    return seen
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> list[tuple[str, str]] | None:
@@ -101,7 +132,7 @@ def _leaves(
     elif isinstance(value, dict):
         for key, inner in value.items():
             dotted = ".".join(filter(None, (name, key if _NAME.fullmatch(key) else "?")))
-            sensitive = inherited or labels.is_sensitive(key)
+            sensitive = (inherited or labels.is_sensitive(key)) and not _is_least(key, inner)
             yield from _leaves(inner, dotted, inherited=sensitive, labels=labels, fields=fields, depth=depth + 1)
             if _is_address(key) or (inherited and name and labels.sink in DECIDED_BY_ARGUMENTS and key not in fields):
                 yield f"{dotted} (name)", key
@@ -112,6 +143,10 @@ def _leaves(
         text = str(value)
         if text.strip() and (inherited or _is_address(text)):
             yield name, text
+
+
+def _is_least(name: str, value: object) -> bool:
+    return isinstance(value, str) and value.lower() in _LEAST and kind_of(name) == "permission"
 
 
 def _from_json(text: str) -> object:

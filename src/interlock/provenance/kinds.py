@@ -9,7 +9,7 @@ LONGEST_WORD = 40
 RECIPIENT = frozenset(
     "account addr address assignee attendee audience bcc beneficiary bic bucket callback cc channel chat client "
     "collaborator contact counterparty creditor customer dest destination domain email endpoint group guest host "
-    "hostname href iban invitee ip jid link location login mailbox mailto member merchant msisdn namespace number "
+    "hostname href iban invitee ip jid link login mailbox mailto member merchant msisdn namespace number "
     "org organisation organization origin owner participant payee payer people person phone project receiver "
     "recip recipient remote repo repository requester reviewer room routing sendto server subscriber supplier "
     "swift target team tenant to upi uri url user username vendor wallet webhook who whom workspace".split()

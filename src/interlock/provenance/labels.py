@@ -51,6 +51,7 @@ class ToolLabels:
     secret: bool = True
     open_world: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
     def is_sensitive(self, argument: str) -> bool:
         """Whether the argument (its last name, for a nested one) decides who receives or what is done."""
@@ -92,6 +93,7 @@ def _overridden(labels: ToolLabels, override: ToolOverride) -> ToolLabels:
         secret=labels.secret,
         open_world=labels.open_world,
         kinds=labels.kinds,
+        name=labels.name,
     )
 
 
@@ -107,6 +109,7 @@ def label(name: str, definition: ToolDefinition | None) -> ToolLabels:
         secret=secret,
         open_world=is_open(name, definition, sink),
         kinds=kinds,
+        name=name,
     )
 
 

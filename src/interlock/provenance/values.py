@@ -14,10 +14,16 @@ import re2
 
 from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall
 from interlock.model.record import Origin
+from interlock.provenance.assertions import Result, asserted
+from interlock.provenance.labels import HARMLESS, ToolLabels, derive
+from interlock.provenance.names import words
+from interlock.provenance.requests import Request
 
 # Account and phone numbers are regrouped by whoever writes them down; IBANs have at most 34 characters.
 _SEPARATORS = " ()/-"  # the hyphen last, where it is one in a character class too
 _NUMBER = re.compile(r"\+?[\d /()-]{4,40}")
+# An amount as JSON writes it.
+_AMOUNT = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?")
 _IBAN = re.compile(r"[a-z]{2}\d{2}(?:[ -]?[a-z\d]){11,30}")
 FEWEST_DIGITS = 4
 # Characters that go on with an address, an account number, a host name or a path.
@@ -30,6 +36,11 @@ MOST_TRIES = 1_000
 # Characters that the searches for one answer may pass over; a value that is looked for after that counts as untrusted.
 MOST_SEARCHED = 100_000_000
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+# The user's last texts in which it is looked for what is asked for: `yes, do it` is about the one before.
+MOST_TURNS = 5
+# A result with longer pieces has room for a sentence.
+MOST_WORDS, LONGEST_TERSE = 4, 2_000
+_PIECES = re.compile(r"[\n,;{}\[\]\":]+")
 MOST_COMPARED = 20_000_000
 
 
@@ -64,14 +75,23 @@ class Conversation:
     def __init__(self) -> None:
         self._said: list[tuple[str, Origin, str, str]] = []
         self._asked: dict[str, str] = {}
+        self._calls: list[ToolCall] = []
+        self._results: list[tuple[ToolLabels, Text, int]] = []
+        self._user: list[str] = []
+        self._asked_for: Request | None = None
+        self._parsed: list[Result] | None = None
         self._searched = 0
         self._held: list[_Held] = []
         self.tainted = False
 
-    def add(self, event: Event, output: Origin) -> Origin | None:
-        """Take a text in; its origin, or None if it is no source. `output` is the label of its tool's results."""
+    def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> Origin | None:
+        """Take a text in; its origin, or None if it is no source. `output` is the label of its tool's results.
+
+        `labels` are those of a tool that was offered: the results of others assert nothing.
+        """
         match event:
             case ToolCall():
+                self._calls.append(event)
                 self._asked[event.call_id] = self._asked.get(event.call_id, "") + " " + event.arguments
                 return None
             case Text():
@@ -90,8 +110,46 @@ class Conversation:
             return None
         asked = self._asked.get(event.call_id, "") if isinstance(event, Text) and origin is Origin.INTERNAL else ""
         self._said.append((event.text, origin, tool, asked))
+        if labels is not None and isinstance(event, Text) and origin is Origin.UNTRUSTED:
+            self._results.append((labels, event, len(self._calls)))
+            if labels.asserted and _is_terse(event.text):
+                # Its values are searched as any other's, but there is no room in it to talk a model into something.
+                return Origin.ASSERTED
+        if origin is Origin.USER:
+            self._user.append(event.text)
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
+
+    def asserts(self, value: str, argument: str, labels: ToolLabels) -> bool:
+        """Whether a result asserts `value` for this argument of the tool with these labels."""
+        return asserted(value, argument, labels, self._read(), self._request())
+
+    def asks_for(self, tool: str, sink: str) -> bool:
+        """Whether the user's last texts ask for what this tool does."""
+        return self._request().asks_for(tool, sink)
+
+    def designates(self, number: str, labels: ToolLabels) -> bool:
+        """Whether the user's last texts say of what a short number is the number; see `Request.designates`."""
+        return self._request().designates(number, words(labels.name))
+
+    def _request(self) -> Request:
+        if self._asked_for is None:
+            self._asked_for = Request(self._user[-MOST_TURNS:])
+        return self._asked_for
+
+    def _read(self) -> list[Result]:
+        """The results with what calls had said before each, made when first asked for."""
+        if self._parsed is None:
+            said = [_bare(call.arguments) for call in self._calls]
+            wrote = [derive(call.name, None, {}).sink not in HARMLESS for call in self._calls]
+            written = [text for text, is_written in zip(said, wrote, strict=True) if is_written]
+            self._parsed = [
+                Result(
+                    labels, text.text, self._asked.get(text.call_id, ""), said[:calls], written[: sum(wrote[:calls])]
+                )
+                for labels, text, calls in self._results
+            ]
+        return self._parsed
 
     def find(self, value: str) -> Seen:
         """Where `value` was seen; origin MODEL alone if nowhere."""
@@ -106,7 +164,7 @@ class Conversation:
         if web := _WEB.fullmatch(exact):
             exact = web[1].removesuffix("/")
         folded = exact.lower()
-        number = _regrouped(folded)
+        number = _regrouped(folded) or _rewritten(folded)
         hits = [
             held
             for held in self._held
@@ -128,6 +186,11 @@ _ORIGINS = {
     Channel.SYSTEM: Origin.SYSTEM,
     Channel.RETRIEVED: Origin.UNTRUSTED,
 }
+
+
+def _is_terse(text: str) -> bool:
+    """Whether a text is nothing but short values."""
+    return len(text) <= LONGEST_TERSE and all(len(piece.split()) <= MOST_WORDS for piece in _PIECES.split(text))
 
 
 def _hold(text: str, origin: Origin, tool: str, asked: str) -> _Held:
@@ -187,6 +250,22 @@ def _regrouped(value: str) -> Any:
     if sum(character.isdigit() for character in letters) < FEWEST_DIGITS:
         return None
     return re2.compile(f"[{_SEPARATORS}]{{0,3}}".join(map(re2.escape, letters)))
+
+
+def _rewritten(value: str) -> Any:
+    """The expression for an amount in any way of writing it, `1,200.00` for `1200.0`, or None if it is none."""
+    match = _AMOUNT.fullmatch(value)
+    if not match:
+        return None
+    whole, part = match[1], (match[2] or "").rstrip("0")
+    groups = "[,.' ]?".join([whole[: len(whole) % 3] or whole[:3], *_threes(whole)])
+    return re2.compile(groups + (f"[.,]{part}0*" if part else "(?:[.,]00?)?"))
+
+
+def _threes(digits: str) -> list[str]:
+    """The groups of three digits after the first group."""
+    begin = len(digits) % 3 or 3
+    return [digits[at : at + 3] for at in range(begin, len(digits), 3)]
 
 
 def _is_whole_number(text: str, start: int, end: int) -> bool:

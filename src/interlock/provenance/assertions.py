@@ -1,0 +1,203 @@
+"""Whether a tool's result asserts a value: an object of the user's own, which the request names, holds it in a field.
+
+Rules, all of which must hold:
+- the tool reads the user's own data and answers in objects (JSON or YAML as a whole); what it hands out is no
+  document, page or file that somebody else wrote as a whole, and nothing from the open world;
+- the value is the whole of a field of its kind: an id for an id, an address for an address;
+- no call of this conversation had said the value before it came back: what an agent writes and reads back proves
+  nothing;
+- an id: the tool that is called works on the same kind of object, and the request names the object by its title, or
+  by the query that found nothing else; or the object was made in this conversation;
+- an address: it is that of a person whom the request names, from the user's contacts; or the request speaks of the
+  field (`the participants`) of an object that it names; or it is that of a payee whom the account has paid before.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from interlock.provenance.kinds import kind_of
+from interlock.provenance.labels import ToolLabels
+from interlock.provenance.names import known, words
+from interlock.provenance.records import Record, records
+from interlock.provenance.requests import Request
+
+# What one of these verbs hands out of one of these is somebody's text as a whole.
+_HANDS_OUT = frozenset("cat download extract fetch get load open read show view".split())
+_WHOLES = frozenset(
+    "article attachment content contents doc document file html image log logs markdown page resource text transcript "
+    "url web webpage website".split()
+)
+_MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
+_TITLES = frozenset("filename heading label name subject summary title topic".split())
+_PEOPLE = frozenset("addressbook colleague contact employee member people person user".split())
+_NAMES = frozenset({"name", "fullname", "displayname"})
+_FROM = frozenset({"from", "payer", "sender", "source"})
+_TO = frozenset({"beneficiary", "destination", "payee", "receiver", "recipient", "to"})
+# The user means whom he paid before.
+_AGAIN = frozenset("again last previous repeat same usual".split())
+# Fewer records than this do not show whose account it is.
+FEWEST_PAYMENTS = 3
+FEWEST_COMPARED = 2
+_NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S{0,20})?")
+LONGEST_ID, LONGEST_TITLE = 128, 300
+_IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
+
+
+@dataclass
+class Result:
+    """What a tool gave back. `said` is what calls had said up to then, in the form of `bare`; `arguments` its own.
+
+    `written` is what calls that do more than read had said, in the same form.
+    """
+
+    labels: ToolLabels
+    text: str
+    arguments: str
+    said: Sequence[str]
+    written: Sequence[str]
+
+    @cached_property
+    def objects(self) -> tuple[Record, ...]:
+        """The objects in it, read when first asked for; none if this tool's results assert nothing."""
+        return records(self.text) if self._may_assert else ()
+
+    @property
+    def made(self) -> bool:
+        """Whether it is the answer of a call that made something."""
+        return self.labels.sink in ("write", "send") and not _MAKES.isdisjoint(words(self.labels.name))
+
+    @property
+    def _may_assert(self) -> bool:
+        said = words(self.labels.name)
+        if not self.made and (self.labels.sink != "read" or self.labels.open_world):
+            return False
+        return _HANDS_OUT.isdisjoint(said) or _WHOLES.isdisjoint(said)
+
+
+def asserted(value: str, argument: str, labels: ToolLabels, results: Sequence[Result], request: Request) -> bool:
+    """Whether one of these results asserts `value` for this argument of the tool with these labels."""
+    kind = kind_of(argument.rpartition(".")[2])
+    plain = value.strip().lower()
+    if not plain:
+        return False
+    for result in results:
+        if plain not in result.text.lower() or any(bare(plain) in said for said in result.said):
+            continue
+        if kind == "id" and len(plain) <= LONGEST_ID and _holds_id(result, plain, argument, labels, request):
+            return True
+        if kind in ("recipient", "account") and not result.made and _holds_address(result, plain, request):
+            return True
+    return False
+
+
+def bare(text: str) -> str:
+    """Letters and digits only, in lower case: a form in which no spelling hides a value."""
+    return "".join(filter(str.isalnum, text.lower()))
+
+
+def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, request: Request) -> bool:
+    about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - _IDS
+    if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)}):
+        return False
+    holding = [record for record in result.objects if _has(record, value, _IDS)]
+    return any(
+        result.made or _named(record, result, request) or _is_utmost(record, result, request) for record in holding
+    )
+
+
+def _holds_address(result: Result, value: str, request: Request) -> bool:
+    people = any(known(word, _PEOPLE) for word in words(result.labels.name))
+    for record in result.objects:
+        for key, text in record.fields:
+            if text.strip().lower() != value:
+                continue
+            if people and _is_person(record, result, value, request):
+                return True
+            if request.refers_to(key.rpartition(".")[0] or key) and _named(record, result, request):
+                return True
+    return _was_paid(result, value, request)
+
+
+def _has(record: Record, value: str, among: frozenset[str]) -> bool:
+    return any(text.strip().lower() == value and not among.isdisjoint(words(key)) for key, text in record.fields)
+
+
+def _values(record: Record, among: frozenset[str]) -> list[str]:
+    return [text for key, text in record.fields if "." not in key and not among.isdisjoint(words(key)[-1:])]
+
+
+def _named(record: Record, result: Result, request: Request) -> bool:
+    """Whether the request names this object, by a title that no call had written, or by a query that found it alone."""
+    for title in _values(record, _TITLES):
+        if len(title) <= LONGEST_TITLE and request.names(title) and not any(bare(title) in at for at in result.written):
+            return True
+    asked = _texts(result.arguments)
+    return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)
+
+
+def _is_utmost(record: Record, result: Result, request: Request) -> bool:
+    """Whether the request asks for the most or the least of something, and of nobody there is more, or less, of it.
+
+    Only one object can be it for each field that counts something or says when; with two alike none is.
+    """
+    most, least = request.superlative(words(result.labels.name))
+    if not most and not least:
+        return False
+    for key, text in record.fields:
+        if "." in key or _IDS.intersection(words(key)) or _TITLES.intersection(words(key)):
+            continue
+        found = [_measure(one) for other in result.objects for name, one in other.fields if name == key]
+        mine = _measure(text)
+        if mine is None or None in found or found.count(mine) != 1 or len(found) < FEWEST_COMPARED:
+            continue
+        rest = [one for one in found if one is not None]
+        if (most and mine == max(rest)) or (least and mine == min(rest)):
+            return True
+    return False
+
+
+def _measure(text: str) -> tuple[int, float, str] | None:
+    """A number or a date in an order; None for anything else."""
+    if _NUMBER.fullmatch(text):
+        return 0, float(text), ""
+    return (1, 0.0, text) if _DATE.fullmatch(text) else None
+
+
+def _texts(arguments: str) -> list[str]:
+    try:
+        said = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return []
+    values = said.values() if isinstance(said, dict) else ()
+    return [value.lower() for value in values if isinstance(value, str) and value.strip()]
+
+
+def _is_person(record: Record, result: Result, value: str, request: Request) -> bool:
+    """Whether the request names the person, and nobody else of that name is in the result."""
+    if not any(request.mentions(name) for name in _values(record, _NAMES)):
+        return False
+    others = [one for one in result.objects if any(request.mentions(name) for name in _values(one, _NAMES))]
+    return all(any(text.strip().lower() == value for _, text in one.fields) for one in others)
+
+
+def _was_paid(result: Result, value: str, request: Request) -> bool:
+    """Whether the account in whose history this stands has paid that payee: who paid into it has not been paid.
+
+    Whose history it is shows in what stands on one side of every record.
+    """
+    sides = [({*_values(one, _FROM)}, {*_values(one, _TO)}) for one in result.objects]
+    payments = [(one, *side) for one, side in zip(result.objects, sides, strict=True) if all(side)]
+    if len(payments) < FEWEST_PAYMENTS:
+        return False
+    owner = set.intersection(*[payer | payee for _, payer, payee in payments])
+    if len(owner) != 1:
+        return False
+    again = request.has(_AGAIN)
+    return any(
+        payer == owner and value in {text.strip().lower() for text in payee} and (again or _named(one, result, request))
+        for one, payer, payee in payments
+    )
