@@ -1,5 +1,7 @@
 """Messages come out whole however their bytes were cut, and none is longer than its limit."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ def test_cuts_change_nothing(framing: Framing, cuts: list[int]) -> None:
     data, messages = WHOLE[framing]
     at = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
     reader = Messages(framing, 1_000)
-    found = [one for start, end in zip(at, at[1:], strict=False) for one in reader.feed(data[start:end])]
+    found = [one for start, end in itertools.pairwise(at) for one in reader.feed(data[start:end])]
     assert found + reader.end() == messages
 
 

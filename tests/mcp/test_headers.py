@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.mcp.eras import CAPABILITIES_META, MODERN, VERSION_META, Era, check_envelope, era_of
-from interlock.mcp.eras import sent_headers, sent_params, told_result
+from interlock.mcp.eras import (
+    CAPABILITIES_META,
+    MODERN,
+    VERSION_META,
+    Era,
+    check_envelope,
+    era_of,
+    sent_headers,
+    sent_params,
+    told_result,
+)
 from interlock.mcp.headers import check_params, decoded, encoded, param_headers
 from interlock.mcp.messages import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, MessageError, Request
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from interlock.guard.commands import Begin, Emit, Note, Read
+from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
 from interlock.guard.mcp import Answered, Inbound, Keep, Memories, Respond, Send, Server, Tell, mcp_exchange
 from interlock.guard.mcp.settings import McpServer
 from interlock.guard.mcp.state import Catalogue
@@ -20,6 +20,7 @@ from interlock.model.errors import UpstreamError
 from interlock.model.record import Record, Step, Verdict
 from tests.guard.play import make_rules
 
+OURS = Principal("w", "k1")
 HOUR = 3_600_000_000
 OBJECT = {"type": "object"}
 
@@ -115,7 +116,7 @@ class Gate:
     def play(
         self, method: str, params: Mapping[str, object] | None = None, *, task: Task | None = None, modern: bool = True,
         headers: Mapping[bytes, bytes] | None = None, body: bytes | None = None, http: str = "POST",
-        principal: Principal = Principal("w", "k1"), gone_at: str = "",
+        principal: Principal = OURS, gone_at: str = "",
     ) -> "Played":  # fmt: skip
         """One request of a client in either era, and what it gets."""
         given: dict[bytes, bytes] = {b"accept": b"application/json, text/event-stream"}
@@ -135,14 +136,11 @@ class Gate:
         self.session = played.session or self.session
         return played
 
-    def _perform(self, steps: Any, played: "Played", gone_at: str) -> None:
-        from interlock.guard.commands import ClientGoneError
-
+    def _perform(self, steps: Any, played: "Played", gone_at: str) -> None:  # noqa: C901 - one case for each command
         pieces: list[bytes | None] = []
         told: object = None
         try:
             while True:
-                name = type(told).__name__
                 command = steps.throw(told) if isinstance(told, Exception) else steps.send(told)
                 told = None
                 name = type(command).__name__.lower()

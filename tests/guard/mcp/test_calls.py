@@ -60,7 +60,7 @@ def test_without_a_task_nobody_is_the_user() -> None:
     assert gate.play(CALL, TO_BOB).text == "Not permitted."
     assert gate.play(CALL, {"name": "read_mail", "arguments": {}}).text == "read_mail done"
     (refused, _) = gate.steps("call")
-    assert refused.policies == ("argument-made-up-after-untrusted-text",)
+    assert refused.policies == ("act-not-asked-for", "argument-made-up-after-untrusted-text")
 
 
 def test_a_task_that_began_before_the_gateway_counts_as_having_read_anything() -> None:
@@ -149,7 +149,7 @@ def test_an_error_of_the_server_is_read_like_a_result(modern: bool) -> None:
     gate, task = Gate(Fake(modern=modern, results={"read_mail": -32000})), a_task()
     played = gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task)
     assert played.code == -32000
-    assert gate.memories.of(task, 0).conversation.tainted
+    assert gate.memories.of(task, 0).tainted
     assert gate.records[-1].reason == "The server answered with an error."
 
 
@@ -206,10 +206,10 @@ def test_memory_is_bounded_and_what_is_forgotten_is_blind(monkeypatch: pytest.Mo
 
 
 def test_a_task_that_has_read_too_much_is_tainted_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.guard.mcp.state.MOST_TASK_CHARS", 100)
-    gate, task = Gate(Fake(results={"read_mail": {"content": [{"type": "text", "text": "x" * 200}]}})), a_task()
-    assert gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task).text == "x" * 200
-    assert gate.memories.of(task, 0).conversation.tainted
+    monkeypatch.setattr("interlock.guard.mcp.state.MOST_TASK_CHARS", 1_500)
+    gate, task = Gate(Fake(results={"read_mail": {"content": [{"type": "text", "text": "x" * 2_000}]}})), a_task()
+    assert gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task).text == "x" * 2_000
+    assert gate.memories.of(task, 0).tainted
     assert gate.play(CALL, TO_BOB, task=task).text == "send_email done"
 
 

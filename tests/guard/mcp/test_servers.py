@@ -186,7 +186,7 @@ def test_a_definition_that_speaks_to_the_model_is_not_trusted_on_first_use() -> 
     gate = Gate(Fake(tools=[*TOOLS, poisoned]))
     assert "add" not in gate.play(LIST).names
     assert "tool_description add" in gate.blocked()
-    assert [step.signals for step in gate.steps("tool_description") if step.tool == "add"][0]
+    assert next(step.signals for step in gate.steps("tool_description") if step.tool == "add")
 
 
 def test_a_changed_tool_is_noticed_before_a_call() -> None:

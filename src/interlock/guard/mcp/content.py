@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from interlock.guard.mcp.visit import Visit
-from interlock.model.decision import Deny
 from interlock.model.event import Channel, Media, Path, Text, ToolCall
 from interlock.model.record import Origin
 from interlock.protocols import encode
+from interlock.provenance import ToolLabels
 
 # Why nothing of a result goes on.
 ASKS_BACK = "A server may not ask its client for more: nothing of it is offered."
@@ -15,13 +15,16 @@ WITHHELD = "[interlock] The result was withheld."
 _INLINE = {"image": "image", "audio": "audio"}
 
 
-def received(visit: Visit, result: Mapping[str, Any], call: ToolCall, output: Origin) -> dict[str, Any]:
+def received(
+    visit: Visit, result: Mapping[str, Any], call: ToolCall, labels: ToolLabels | None = None
+) -> dict[str, Any]:
     """A tool's result as it goes on; a notice in its place if something in it may not."""
+    output = labels.output if labels else Origin.UNTRUSTED
     if result.get("resultType", "complete") != "complete" or "inputRequests" in result:
         visit.block("server_request", "input_required", ASKS_BACK)
         return withheld()
     for event in events(result, call):
-        if isinstance(visit.receive(event, output), Deny):
+        if visit.receive(event, output, labels):
             return withheld()
     # `_meta` is for programs; but nobody has read it here, and it is no part of what a tool says.
     return {key: value for key, value in result.items() if key != "_meta"}

@@ -31,7 +31,7 @@ from interlock.mcp.eras import (
 )
 from interlock.mcp.framing import event
 from interlock.mcp.messages import MessageError, Notification, Request
-from interlock.model.decision import Deny, Task
+from interlock.model.decision import Task
 from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
 from interlock.model.event import Channel, Text
 from interlock.model.record import Origin, Step
@@ -205,7 +205,7 @@ def _failed(visit: Visit, request: Request, error: InterlockError) -> McpExchang
             "The server answered with an error.",
         )
         said = Text((), Channel.TOOL_RESULT, error.what, request.method)
-        told = "withheld" if isinstance(visit.receive(said, Origin.UNTRUSTED), Deny) else error.what
+        told = "withheld" if visit.receive(said, Origin.UNTRUSTED) else error.what
     body = messages.error(request.id, code, told)
     yield Note(visit.log.answer(status, tuple(visit.steps), reason, len(body)))
     yield from _told(visit, status, body)

@@ -12,7 +12,6 @@ from interlock.mcp.eras import LEGACY, MODERN, Era, sent_headers, sent_params
 from interlock.mcp.framing import Framing, Messages, event
 from interlock.mcp.headers import param_headers
 from interlock.mcp.messages import Notification, Request, Response
-from interlock.model.decision import Deny
 from interlock.model.errors import ProtocolError, UpstreamError
 from interlock.model.event import Channel, Text
 from interlock.model.record import Origin
@@ -145,7 +144,7 @@ def _aside(visit: Visit, link: Link, message: Request | Notification) -> Steps[N
     elif message.method == "notifications/progress" and visit.token is not None and visit.may_stream:
         told = {key: message.params[key] for key in ("progress", "total", "message") if key in message.params}
         said = Text((), Channel.TOOL_RESULT, str(told.get("message", "")))
-        if said.text and isinstance(visit.receive(said, Origin.UNTRUSTED), Deny):
+        if said.text and visit.receive(said, Origin.UNTRUSTED):
             return
         if not visit.streaming:
             visit.streaming = True

@@ -68,7 +68,7 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     result = yield from ask(visit, link, method, params)
     if method == "resources/list":
         _note_listed(visit, result)
-    if received(visit, result, call, Origin.UNTRUSTED) == withheld():
+    if received(visit, result, call) == withheld():
         raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id)
     return result
 

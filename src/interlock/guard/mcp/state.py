@@ -9,9 +9,9 @@ from interlock.guard.mcp.settings import McpServer
 from interlock.mcp.eras import Era
 from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
 from interlock.model.decision import Principal, Task
-from interlock.model.event import Channel, Event, Text, ToolDefinition
+from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
-from interlock.provenance import Conversation
+from interlock.provenance import Conversation, ToolLabels
 
 # Clients of one server that are connected at once, and how long a silent one is remembered.
 MOST_SESSIONS = 10_000
@@ -20,6 +20,8 @@ SESSION_US = 3_600 * 1_000_000
 MOST_TASKS = 10_000
 MOST_TASK_CHARS = 4_000_000
 MOST_CHARS = 200_000_000
+# What is kept of an event beside its text.
+EVENT_CHARS = 200
 # Addresses that a server has listed as its own.
 MOST_LISTED = 10_000
 # What a server says of itself to the model, pinned like a tool; no tool may be called so.
@@ -174,32 +176,54 @@ class Server:
 
 
 class Memory:
-    """What a task has seen: the user's request, and what its calls have brought back.
+    """What a task has seen: the user's request, and what its calls have brought back, in order.
 
     `blind`: it may have read more than is remembered here, so that it counts as having read what outsiders write.
     """
 
     def __init__(self, request: str | None, *, blind: bool) -> None:
-        self.conversation = Conversation()
+        self._said: list[tuple[Event, Origin, ToolLabels | None]] = []
+        self._built: Conversation | None = None
+        self._tainted = blind
         self.chars = 0
         if request:
             self.add(Text((), Channel.USER, request), Origin.USER)
-        self.blind = blind
-        if blind:
-            self.taint()
 
-    def add(self, event: Event, output: Origin) -> Origin | None:
-        """Take in what was said. What no longer fits is not remembered, and was seen nowhere if it comes again."""
-        size = len(event.text) if isinstance(event, Text) else 0
+    @property
+    def conversation(self) -> Conversation:
+        """All of it as the judgement at the model boundary sees a conversation: made anew when something was added."""
+        if self._built is None:
+            self._built = Conversation()
+            for event, output, labels in self._said:
+                self._built.add(event, output, labels)
+            self._built.tainted = self._built.tainted or self._tainted
+        return self._built
+
+    @property
+    def tainted(self) -> bool:
+        """Whether text that outsiders can write was read."""
+        return self._tainted or self.conversation.tainted
+
+    def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> None:
+        """Take in what was said. What no longer fits is not remembered, and was seen nowhere if it comes again.
+
+        `labels` are those of the tool whose result it is, if that is one that is offered.
+        """
+        self._built = None
+        size = _size(event)
         if self.chars + size > MOST_TASK_CHARS:
-            self.taint()
-            return output
+            self._tainted = True
+            return
         self.chars += size
-        return self.conversation.add(event, output)
+        # What an image shows nobody reads: its bytes need not be kept.
+        kept = event._replace(data="") if isinstance(event, Media) else event
+        self._said.append((kept, output, labels))
 
-    def taint(self) -> None:
-        """Something was read that nobody looked into."""
-        self.conversation.tainted = True
+
+def _size(event: Event) -> int:
+    """What an event takes, about, in characters."""
+    text = event.text if isinstance(event, Text) else event.arguments if isinstance(event, ToolCall) else ""
+    return len(text) + EVENT_CHARS
 
 
 class Memories:

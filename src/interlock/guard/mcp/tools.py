@@ -128,9 +128,8 @@ def call_tool(visit: Visit, link: Link, request: Request, headers: Mapping[bytes
     # A client may not answer for a user that nobody asked: what it says to an earlier question is left out.
     params = {key: value for key, value in request.params.items() if key in ("name", "arguments", "_meta")}
     visit.asked(call)
-    output = derive(name, definition, visit.rules.tools).output
     result = yield from ask(visit, link, "tools/call", params, definition.schema if definition else None)
-    return received(visit, result, call, output)
+    return received(visit, result, call, derive(name, definition, visit.rules.tools))
 
 
 def _taken(visit: Visit) -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ from interlock.model.decision import Allow, Decision, Deny, Task
 from interlock.model.event import Channel, Media, Signal, Text, ToolCall
 from interlock.model.record import Origin, Step, Verdict
 from interlock.policy import CallTool, PassMedia, ReadText, ReleaseText
+from interlock.provenance import ToolLabels
 
 OUT_OF_TASK = "The task does not reach so far."
 
@@ -43,11 +44,12 @@ class Visit:
         return self.rules.now_us()
 
     def allows(self, tool: str, sink: str) -> Decision:
-        """Whether this workload, and this task, may use a tool at all, whatever it is given."""
+        """Whether this workload, and this task, may use a tool at all: at best, whatever it is given."""
         if self.task and self.task.tools is not None and tool not in self.task.tools:
             return Deny(OUT_OF_TASK)
-        tainted = self.memory.conversation.tainted
-        facts = CallTool(self.workload, tool, sink, frozenset(), tainted, offered=True, understood=True)
+        facts = CallTool(
+            self.workload, tool, sink, frozenset(), tainted=False, offered=True, understood=True, asked=True
+        )
         return self.rules.policies.decide(facts)
 
     def holds_secret(self, texts: list[str]) -> bool:
@@ -56,10 +58,10 @@ class Visit:
         decide = self.rules.policies.decide
         return any(not isinstance(decide(ReleaseText(self.workload, one.detector)), Allow) for one in found)
 
-    def receive(self, event: Text | Media, output: Origin) -> Decision | None:
-        """Take in what a server has said: scan it, note it, remember it. A Deny if it may not go on."""
+    def receive(self, event: Text | Media, output: Origin, labels: ToolLabels | None = None) -> Deny | None:
+        """Take in what a server has said: scan it, note it, remember it. Why, if it may not go on."""
         found: tuple[Signal, ...] = ()
-        denied: Decision | None = None
+        denied: Deny | None = None
         if isinstance(event, Text):
             found = self.rules.engine.scan(event.text, event.channel)
             asked = [
@@ -83,7 +85,7 @@ class Visit:
         if isinstance(denied, Deny):
             step = step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
         else:
-            self.memory.add(event, output)
+            self.memory.add(event, output, labels)
         self.steps.append(step)
         return denied
 
