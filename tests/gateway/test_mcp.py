@@ -189,11 +189,13 @@ def test_a_server_that_dies_in_the_middle_of_a_call(end: list[Step]) -> None:
 def test_an_endless_answer_is_cut() -> None:
     async def work() -> None:
         endless = STREAM_HEAD + chunk(b"data: " + b"x" * 50_000)
-        async with RawServer([[*FOUND, endless, Move.HOLD]]) as server:
-            async with mcp_wire(at(server, max_result_bytes=10_000), max_body_bytes=40_000) as wire:
-                answer = await wire.call("read_mail")
-                assert answer["error"]["code"] == messages.INTERNAL_ERROR
-                assert "over" in wire.gate.records()[-1].reason
+        async with (
+            RawServer([[*FOUND, endless, Move.HOLD]]) as server,
+            mcp_wire(at(server, max_result_bytes=10_000), max_body_bytes=40_000) as wire,
+        ):
+            answer = await wire.call("read_mail")
+            assert answer["error"]["code"] == messages.INTERNAL_ERROR
+            assert "over" in wire.gate.records()[-1].reason
 
     run(work)
 

@@ -1,7 +1,7 @@
 """Task tokens: what a user asked for, said by whoever heard the user, in a form that no agent can write.
 
 A token is `ilt_<payload>.<seal>`, both base64url without padding. The payload is the task as JSON; the seal is
-HMAC-SHA-256 over `interlock-task-1.<payload>` with a key that only this installation has (docs/adr/0007-task-token.md).
+HMAC-SHA-256 over `interlock-task-1.<payload>` with a key that only this installation has (docs/adr/0010-task-token.md).
 """
 
 import base64

@@ -1,8 +1,8 @@
 """What a client's message to an MCP server sets off. A generator that does no I/O.
 
-The order is the promise: nothing of a client goes to the server before it was read in full, decided and noted; a call that can
-cause something goes out only after its record is durable; nothing goes to the client before it was inspected; and
-every way out of here leaves a record.
+The order is the promise: nothing of a client goes to the server before it was read in full, decided and noted; a call
+that can cause something goes out only after its record is durable; nothing goes to the client before it was inspected;
+and every way out of here leaves a record.
 """
 
 from collections.abc import Mapping
