@@ -3,6 +3,8 @@
 list     the servers behind the gateway, and whether their tools are approved
 diff     what a server offers that is new, or not what was approved
 approve  allow what it offers now; a running gateway notices by itself
+wrap     start a server on stdin and stdout with the guard in between: put it
+         before the command in a client's configuration
 label    what each tool can cause and what it gives back, derived from its
          definition: JSON lines on stdin, JSON lines on stdout
 
@@ -25,7 +27,7 @@ from typing import Any
 from interlock.cli import _options
 from interlock.config import Settings
 
-SUMMARY = "MCP servers and their tools: list, diff, approve, label"
+SUMMARY = "MCP servers and their tools: list, diff, approve, wrap, label"
 UNREADABLE = 3
 
 
@@ -41,13 +43,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     approve.add_argument("--all", action="store_true", help="all of it")
     label = commands.add_parser("label", help="derive the labels of tool definitions on stdin")
     label.add_argument("--jsonl", action="store_true", required=True, help="JSON lines in and out")
-    for command in (listing, diff, approve, label):
+    wrap = commands.add_parser("wrap", help="a server on stdin and stdout, guarded")
+    wrap.usage = "interlock mcp wrap [options] -- CMD..."
+    wrap.add_argument("--server", metavar="NAME", help="what it is called (default: its package or file)")
+    wrap.add_argument("--workload", metavar="W", help="who uses it (default: the server's name)")
+    wrap.add_argument("--env", metavar="NAME", action="append", default=[], help="a variable that it is given")
+    for command in (listing, diff, approve, label, wrap):
         _options.add(command)
+    wrap.add_argument("program", metavar="CMD...", nargs=argparse.REMAINDER, help="the server and its arguments")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it."""
     settings = _options.settings(args)
+    if args.what == "wrap":
+        from interlock.cli._mcp_wrap import wrap
+
+        return wrap(settings, args)
     return _label(settings) if args.what == "label" else _pins(settings, args)
 
 

@@ -12,7 +12,7 @@ from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.perform import WAIT, Performer, Wait
-from interlock.gateway.waiting import Answering, Waiter
+from interlock.gateway.waiting import Answering, Replying, Waiter
 from interlock.guard import Call, Head
 from interlock.guard.inspect import logged
 from interlock.guard.mcp import (
@@ -100,8 +100,14 @@ class McpDoor:
             reason = f"{request.method} {path}"
             self._refuse(gateway, client, 405, reason, path, b"allow: POST, GET, DELETE\r\n", principal=principal)
             return
+        self.begin(gateway, client, Inbound(request.method, request.headers, request.body), server, principal, task)
+
+    def begin(
+        self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server, principal: Principal,
+        task: Task | None,
+    ) -> None:  # fmt: skip
+        """Start the exchange of a caller who has proven who it is."""
         call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, gateway.rules.now_us())
-        inbound = Inbound(request.method, request.headers, request.body)
         steps = mcp_exchange(inbound, server, call, gateway.rules, task, self.memories)
         gateway.perform(McpPerformer(gateway, client, steps, call, self))
 
@@ -212,9 +218,7 @@ class _Told:
 class McpPerformer(Performer):
     """An exchange with an MCP server: one after the other, as many requests to it as the guard asks for."""
 
-    def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: McpExchange, call: Call, door: McpDoor
-    ) -> None:
+    def __init__(self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor) -> None:
         super().__init__(gateway, client, exchange, call.upstream)
         self._workload = call.principal.workload
         self._door = door

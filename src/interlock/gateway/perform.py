@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from interlock.gateway.failover import Turn
 from interlock.gateway.http import ClientConnection
 from interlock.gateway.routes import Route
-from interlock.gateway.waiting import Answering
+from interlock.gateway.waiting import Answering, Replying
 from interlock.guard import (
     Begin,
     ClientGoneError,
@@ -59,7 +59,7 @@ class Performer:
     stream_type = b"text/event-stream"
 
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: Generator[Any, Any, None], upstream: str
+        self, gateway: "Gateway", client: Replying, exchange: Generator[Any, Any, None], upstream: str
     ) -> None:
         self._gateway = gateway
         self._client = client

@@ -1,5 +1,6 @@
-"""What connects whoever waits for an answer with whatever it comes from."""
+"""What stands on both sides of an exchange: whoever waits for an answer, and whatever it comes from or goes to."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from interlock.guard import Head
@@ -40,4 +41,35 @@ class Waiter(Protocol):
 
     def on_error(self, error: UpstreamError) -> None:
         """The answer will not come, or not whole."""
+        ...
+
+
+class Replying(Protocol):
+    """The client of an exchange, over whatever wire. It calls `on_gone` when it is gone, `on_writable` when it reads.
+
+    An answer is whole (`reply`), or comes in pieces (`begin_stream`, `write`, `end_stream`).
+    """
+
+    writable: bool
+    on_gone: Callable[[], None] | None
+    on_writable: Callable[[], None] | None
+
+    def reply(self, status: int, body: bytes, headers: bytes = b"", *, close: bool = False) -> None:
+        """A whole answer."""
+        ...
+
+    def begin_stream(self, media_type: bytes, headers: bytes = b"") -> None:
+        """The head of a streamed answer."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """A piece of it."""
+        ...
+
+    def end_stream(self) -> None:
+        """Its end."""
+        ...
+
+    def abort(self) -> None:
+        """The answer will not be whole."""
         ...

@@ -75,13 +75,21 @@ def era_of(request: Request, headers: Mapping[bytes, bytes]) -> Era:
     return Era.LEGACY if request.method == "initialize" or not named or named in LEGACY else Era.MODERN
 
 
-def check_envelope(request: Request, headers: Mapping[bytes, bytes]) -> None:
-    """Whether a 2026-07-28 request says what it must, and its headers say the same. Raises: MessageError."""
+def check_envelope(request: Request, headers: Mapping[bytes, bytes] | None) -> None:
+    """Whether a request of 2026-07-28 says what it must, and its headers, if any, the same. Raises: MessageError."""
     meta = request.params.get("_meta")
     if not isinstance(meta, dict) or VERSION_META not in meta or not isinstance(meta.get(CAPABILITIES_META), dict):
         what = f"params._meta lacks {VERSION_META} or {CAPABILITIES_META}"
         raise MessageError(INVALID_PARAMS, what, id=request.id)
     version = meta[VERSION_META]
+    if headers is not None:
+        _compare(request, version, headers)
+    if version != MODERN:
+        data = {"supported": [MODERN], "requested": version}
+        raise MessageError(UNSUPPORTED_VERSION, "unsupported protocol version", id=request.id, data=data)
+
+
+def _compare(request: Request, version: object, headers: Mapping[bytes, bytes]) -> None:
     if not isinstance(version, str) or headers.get(VERSION_HEADER, b"").decode("latin-1") != version:
         raise mismatch(request.id, "MCP-Protocol-Version")
     if headers.get(METHOD_HEADER, b"").decode("latin-1") != request.method:
@@ -89,9 +97,6 @@ def check_envelope(request: Request, headers: Mapping[bytes, bytes]) -> None:
     key = NAMED.get(request.method)
     if key and decoded(headers.get(NAME_HEADER)) != request.params.get(key):
         raise mismatch(request.id, "Mcp-Name")
-    if version != MODERN:
-        data = {"supported": [MODERN], "requested": version}
-        raise MessageError(UNSUPPORTED_VERSION, "unsupported protocol version", id=request.id, data=data)
 
 
 def passed_meta(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,11 +45,15 @@ _QUIET = frozenset({"ping", "logging/setLevel"})
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A client's HTTP request. Header names are in lower case."""
+    """A client's HTTP request. Header names are in lower case.
+
+    `plain`: the message came on a line of its own, and no headers with it that could be compared.
+    """
 
     method: str
     headers: Mapping[bytes, bytes]
     body: bytes
+    plain: bool = False
 
 
 def mcp_exchange(
@@ -152,7 +156,7 @@ def _ended(visit: Visit, inbound: Inbound) -> McpExchange:
 def _asked(visit: Visit, request: Request, inbound: Inbound) -> McpExchange:
     visit.era = era_of(request, inbound.headers)
     if visit.era.is_modern:
-        check_envelope(request, inbound.headers)
+        check_envelope(request, None if inbound.plain else inbound.headers)
     if request.method not in ASKED[visit.era.is_modern]:
         raise MessageError(messages.METHOD_NOT_FOUND, "the method is not known here", id=request.id)
     session = _session(visit, inbound)
@@ -251,6 +255,6 @@ def _answered(visit: Visit, link: Link, request: Request, inbound: Inbound) -> S
             yield Note(visit.log.request(0, (Step("request", tool=request.method),), None))
             return (yield from list_tools(visit, link, request))
         case "tools/call":
-            return (yield from call_tool(visit, link, request, inbound.headers))
+            return (yield from call_tool(visit, link, request, None if inbound.plain else inbound.headers))
         case _:
             return (yield from read_other(visit, link, request))

@@ -111,14 +111,16 @@ def _permitted(visit: Visit) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield name, tool
 
 
-def call_tool(visit: Visit, link: Link, request: Request, headers: Mapping[bytes, bytes]) -> Steps[dict[str, Any]]:
-    """The result of a call, or that it is not permitted."""
+def call_tool(
+    visit: Visit, link: Link, request: Request, headers: Mapping[bytes, bytes] | None
+) -> Steps[dict[str, Any]]:
+    """The result of a call, or that it is not permitted. `headers` are compared with it, if there are any."""
     name, arguments = request.params.get("name"), request.params.get("arguments", {})
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise MessageError(INVALID_PARAMS, "a call needs a name, and arguments that are an object", id=request.id)
     yield from refreshed(visit, link)
     definition = visit.server.catalogue.definition(name) if name != INSTRUCTIONS else None
-    if visit.era.is_modern and definition:
+    if visit.era.is_modern and definition and headers is not None:
         check_params(request.id, definition.schema, arguments, headers)
     call = ToolCall((), f"{visit.call.request}", name, encode(arguments).decode())
     verdict, denied = _judged(visit, call, definition)
