@@ -43,9 +43,10 @@ bench: .venv/.dev
 # Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
 bench-peers: build/peers/.done
 
-# Coverage-guided, in an environment of its own (Linux): make fuzz FUZZ="--seconds 300 openai-chat-stream"
+# Coverage-guided, in an environment of its own (Linux): make fuzz FUZZ=300 TARGETS="openai-chat-stream http-client"
+FUZZ ?= 60
 fuzz: build/fuzz-env/.done
-	build/fuzz-env/bin/python -m tests.fuzz $(FUZZ)
+	build/fuzz-env/bin/python -m tests.fuzz --seconds $(FUZZ) $(TARGETS)
 
 format: .venv/.dev
 	$(BIN)/ruff format .

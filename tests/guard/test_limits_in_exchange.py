@@ -106,3 +106,12 @@ def test_who_hangs_up_early_is_charged_what_was_sent() -> None:
     body = request(max_tokens=100, stream=True)
     play(body, STREAMED, long, ClientGoneError(), rules=rules)
     assert refused(play(body, rules=rules)).status == 429
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_whose_server_counts_nothing_is_charged_what_it_says(stream: bool) -> None:
+    rules = limited(LimitSettings(window="hour", tokens_out=10_000))
+    text = "word. " * 8_000
+    script = (STREAMED, chunk({"content": text}), chunk({}, "stop"), DONE) if stream else (WHOLE, answer(choice(text)))
+    assert play(request(stream=stream), *script, rules=rules).records[-1].kind is RecordKind.ANSWER
+    assert refused(play(request(), rules=rules)).status == 429

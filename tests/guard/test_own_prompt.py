@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.guard.own_prompt import CANARY, ENOUGH, PROMPT_LEAK, REACH, OwnPrompt, _words
+from interlock.guard.own_prompt import (
+    CANARY,
+    ENOUGH,
+    LONGEST_GAP,
+    LONGEST_WORD,
+    MOST,
+    PROMPT_LEAK,
+    REACH,
+    OwnPrompt,
+    _words,
+)
 from tests.detectors.windows import flagged, streamed
 
 PROMPT = (
@@ -135,6 +145,46 @@ def test_a_stream_cut_anywhere_is_flagged_as_the_whole_is(pieces: list[str], dat
 def test_a_leak_in_single_characters_is_flagged_as_the_whole_is(before: str, own: OwnPrompt) -> None:
     whole = f"{before}{PROMPT} And {SENTENCE}; {PROMPT[:90]}"
     assert streamed(whole, range(len(whole)), own.scan, own.pending) == flagged(own.scan(whole))
+
+
+GAPS = st.integers(1, 4).map(lambda n: " ." * n) | st.integers(LONGEST_GAP - 3, LONGEST_GAP + 3).map("~".__mul__)
+
+
+@given(
+    words=st.lists(st.sampled_from([*SENTENCE.split(), "x", "你", "是"]), max_size=6).map(SENTENCE.split().__add__),
+    gaps=st.lists(GAPS | st.just(""), min_size=18, max_size=18),
+    step=st.sampled_from([1, 5, 50, 700]),
+)
+def test_words_that_are_far_apart_are_the_same_whole_and_in_a_stream(
+    words: list[str], gaps: list[str], step: int
+) -> None:
+    whole = "Sure. " + "".join(f"{word}{gap}" for word, gap in zip(words, gaps, strict=False)) + " Bye."
+    own = OwnPrompt([f"{SENTENCE} {' '.join(words)} 你是"])
+    assert streamed(whole, range(0, len(whole), step), own.scan, own.pending) == flagged(own.scan(whole))
+
+
+@pytest.mark.parametrize("gap", [2, 60, 80, 100, LONGEST_GAP, LONGEST_GAP + 1])
+@pytest.mark.parametrize("step", [1, 4, 50])
+def test_a_gap_ends_a_leak_only_if_it_is_very_long(gap: int, step: int) -> None:
+    whole = ("." * gap).join(SENTENCE.split()) + " is all."
+    expected = set(range(len(whole) - len(" is all."))) if gap <= LONGEST_GAP else set()
+    assert flagged(OWN.scan(whole)) == expected
+    assert streamed(whole, range(0, len(whole), step), OWN.scan, OWN.pending) == expected
+
+
+@pytest.mark.parametrize("size", [LONGEST_WORD, LONGEST_WORD + 1, 3 * LONGEST_WORD])
+@pytest.mark.parametrize("step", [1, 7, 400])
+def test_a_word_ends_a_leak_only_if_it_is_very_long(size: int, step: int) -> None:
+    prompt = f"{SENTENCE} {'k' * size} {SENTENCE} indeed"
+    own = OwnPrompt([prompt])
+    whole = f"It is: {prompt} and {SENTENCE}"
+    assert streamed(whole, range(0, len(whole), step), own.scan, own.pending) == flagged(own.scan(whole))
+
+
+def test_no_more_words_are_held_than_a_leak_has() -> None:
+    words = [f"word{number}" for number in range(2_000)]
+    prompt = " ".join(words)
+    assert OwnPrompt([prompt]).pending(prompt) == len(" ".join(words[:-MOST])) + 1
 
 
 @given(text=st.text(max_size=200))

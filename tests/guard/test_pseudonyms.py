@@ -5,11 +5,11 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from interlock.detectors.personal_data import NUMBERS
-from interlock.guard.answer import replaced
+from interlock.guard.edits import replaced
 from interlock.guard.pseudonyms import LETTERS, LONGEST, Pseudonyms
 from interlock.model.errors import ConfigError, ProtocolError
 from interlock.model.event import Channel, Signal, Span
@@ -247,6 +247,7 @@ def test_what_is_hidden_comes_back_and_so_does_what_looked_like_a_placeholder(te
 
 @given(own=PIECES)
 def test_text_that_has_the_form_comes_back_as_its_writer_wrote_it(own: str) -> None:
+    assume(EMAIL not in own)
     task = names()
     secret = hidden(task, EMAIL)
     asked = task.hide(f"{own} {secret}", ())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.guard.answer import replaced
+from interlock.guard.edits import replaced
 from interlock.guard.pseudonyms import LONGEST, Pseudonyms
 from interlock.model.event import Span
 from tests.guard.test_pseudonyms import KNOWN, PIECES, PLACEHOLDERS, names

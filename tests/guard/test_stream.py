@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.guard import Emit
-from interlock.guard.answer import OBSERVED, marker, replaced
+from interlock.guard.answer import OBSERVED
+from interlock.guard.edits import marker, replaced
 from interlock.model.event import Channel
 from interlock.model.record import Verdict
 from interlock.policy import Mode, Scope

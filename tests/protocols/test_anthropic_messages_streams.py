@@ -51,8 +51,8 @@ def test_a_stream_of_everything() -> None:
         reason="tool_use",
     )  # fmt: skip
     assert deltas(data) == [
-        TextDelta(("thinking:0", 0), "hm"),
-        TextDelta(("text:1", 0), "ok"),
+        TextDelta(("thinking:0", 0), "hm", joined="thinking"),
+        TextDelta(("text:1", 0), "ok", joined="text"),
         TextDelta(("citation:1:0:cited_text", 0), "quoted", again=True),
         TextDelta(("citation:1:0:title", 0), "A title", again=True),
         TextDelta(("citation:1:0:url", 0), "https://example.org/a", again=True),

@@ -29,7 +29,7 @@ class Turn:
 
     def __init__(self, pools: Mapping[str, Pool], name: str) -> None:
         first = pools[name]
-        chain = [first, *(pools[other] for other in first.upstream.failover)]
+        chain = [pools[other] for other in dict.fromkeys((name, *first.upstream.failover))]
         self._retries = first.upstream.retry_sent
         self.pool, *self._rest = sorted(chain, key=lambda pool: pool.is_down)
         before = chain[: chain.index(self.pool)]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from interlock.guard.edits import marker, replaced
 from interlock.guard.inspect import Inspected, logged, noted, place_name
 from interlock.guard.own_prompt import CANARY, PROMPT_LEAK
 from interlock.guard.pseudonyms import Pseudonyms
@@ -21,6 +22,15 @@ MOST_CALLS = 256
 # What is looked for in answers to one request.
 OWN = frozenset({PROMPT_LEAK, CANARY})
 HOLDS = "It holds what may not go out"
+# Where answers have their texts and calls. Some readers, such as Go's, take a name in any case for the field.
+FIELDS = frozenset(
+    "tool_calls function_call function name arguments choices message delta content output item response call_id type "
+    "content_block tool_use input partial_json candidates parts functionCall args toolUse toolUseId text".split()
+)
+_FIELDS = frozenset(name.lower() for name in FIELDS)
+OTHER_LETTERS = "The name of a field is written in other letters, and some readers would take it for the field."
+# Longer ones are cut by browsers and servers.
+LONGEST_ADDRESS = 2_048
 OBSERVED = "A piece would have been replaced, and was let through: this workload's answers are only observed."
 MAY_NOT_LEAVE = "An argument holds what may not go out"
 
@@ -104,16 +114,31 @@ class AnswerJudge:
     def edits(self, text: str, found: tuple[Signal, ...], *, quoted: bool) -> list[tuple[Span, str]]:
         """All that is to be replaced in a text in which `found` was found, in order. `quoted`: the text is JSON.
 
-        What is taken out takes the placeholders in it along.
+        What is taken out takes the placeholders in it along. One stays what it is if, with its value put back, the
+        words around it would have to be taken out.
         """
         if not found and not self._pseudonyms:
             return []
-        edits = [(signal.span, marker(signal)) for signal in self.withheld(found)]
-        if self._pseudonyms:
-            taken = [span for span, _ in edits]
-            put_back = self._pseudonyms.scan(text, quoted=quoted)
-            edits += [(at, value) for at, value in put_back if not any(_overlap(at, span) for span in taken)]
-        return sorted(edits)
+        taken = [(signal.span, marker(signal)) for signal in self.withheld(found)]
+        put_back = self._pseudonyms.scan(text, quoted=quoted) if self._pseudonyms else ()
+        put_back = tuple(one for one in put_back if not any(_overlap(one[0], span) for span, _ in taken))
+        return sorted([*taken, *self._harmless(text, put_back)])
+
+    def _harmless(self, text: str, put_back: tuple[tuple[Span, str], ...]) -> list[tuple[Span, str]]:
+        """What may be put back: a value is the workload's own; in an address, say, it would be carried out."""
+        if not put_back or not self.enforced:
+            return list(put_back)
+        places, shift = [], 0
+        for span, value in put_back:
+            places.append(Span(span.start + shift, span.start + shift + len(value)))
+            shift += len(value) - (span.end - span.start)
+        restored = replaced(text, 0, list(put_back))
+        flagged = [signal.span for signal in self.scan(restored, self.enforced)]
+        own = [at for at in flagged if any(place.start <= at.start and at.end <= place.end for place in places)]
+        around = [at for at in flagged if at not in own or _is_in_address(restored, at.start)]
+        return [
+            one for one, place in zip(put_back, places, strict=True) if not any(_overlap(place, at) for at in around)
+        ]
 
     def call(self, event: ToolCall) -> CallVerdict:
         """Whether this tool call may reach the workload; with its arguments as the workload will see them."""
@@ -171,10 +196,12 @@ class AnswerJudge:
             text = event.data if event.source == "url" else ""
         else:
             question, text = PassOpaque(self._workload, place_name(event.path), "answer"), event.text
+        if any(isinstance(part, str) and part not in FIELDS and part.lower() in _FIELDS for part in event.path):
+            return OTHER_LETTERS
         decision = self._rules.policies.decide(question)
         if isinstance(decision, Deny):
             return decision.reason
-        withheld = self.withheld(self._rules.engine.scan(text, Channel.OUTPUT))
+        withheld = self.withheld(self.scan(text))
         return f"{HOLDS}: {withheld[0].detector}." if withheld else ""
 
     def text_step(self, size: int, digest: str, found: tuple[Signal, ...]) -> Step:
@@ -198,13 +225,12 @@ class AnswerJudge:
 
     def _scan_arguments(self, event: ToolCall, arguments: object) -> tuple[Signal, ...]:
         said = [event.arguments] if arguments is None else [text for _, text in texts(arguments, ())]
-        scan = self._rules.engine.scan
-        return tuple(signal for text in said for signal in scan(text, Channel.OUTPUT))
+        return tuple(signal for text in said for signal in self.scan(text))
 
 
-def is_json(text: str) -> bool:
-    """Whether a text begins as a JSON document does: then what is put back in it is written as JSON writes it."""
-    return text.lstrip()[:1] in ("{", "[")
+def _is_in_address(text: str, at: int) -> bool:
+    """Whether what stands at `at` belongs to an address: it is sent to whoever is asked for that."""
+    return "//" in (text[max(0, at - LONGEST_ADDRESS) : at].split() or [""])[-1] and not text[at - 1].isspace()
 
 
 def _overlap(one: Span, other: Span) -> bool:
@@ -215,26 +241,6 @@ def notice(refused: list[str]) -> str:
     """What the workload is told in place of calls that were taken out: that, and no more."""
     names = ", ".join(dict.fromkeys(refused))
     return f"[interlock] Not permitted: {names}."
-
-
-def marker(signal: Signal) -> str:
-    """What stands in a text in place of a piece that was taken out."""
-    return f"[removed by interlock: {signal.detector}]"
-
-
-def replaced(text: str, start: int, removals: list[tuple[Span, str]]) -> str:
-    """`text`, which begins at `start` of the whole, without `removals`; a marker stands where one begins.
-
-    `removals` are in the coordinates of the whole, in order; overlapping ones count as one.
-    """
-    out, at, end = "", start, start + len(text)
-    for span, mark in removals:
-        if span.end <= at or span.start >= end:
-            continue
-        if span.start >= at:
-            out += text[at - start : span.start - start] + mark
-        at = min(span.end, end)
-    return out + text[at - start :]
 
 
 def _object(arguments: str) -> object:

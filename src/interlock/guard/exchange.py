@@ -7,9 +7,10 @@ only after its record is durable; and every way out of here leaves a record.
 
 import re
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice
 from interlock.guard.budgets import Exceeded
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
+from interlock.guard.edits import is_json, replaced
 from interlock.guard.hiding import hide
 from interlock.guard.inspect import Inspected, inspect, logged, place_name
 from interlock.guard.measure import measure
@@ -160,9 +161,13 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
     assert isinstance(body, bytes)
     answer = adapter.answer(body)
     log.usage, log.spent = answer.usage, Spent.ALL
+    log.said = sum(
+        len(e.arguments if isinstance(e, ToolCall) else e.text) for e in answer.events if isinstance(e, Text | ToolCall)
+    )
     steps: list[Step] = []
     changed: dict[Path, str] = {}
     verdicts: dict[Path, CallVerdict] = {}
+    texts: dict[Path, list[Text]] = {}
     for event in answer.events:
         if isinstance(event, ToolCall):
             if len(verdicts) >= MOST_CALLS:
@@ -172,17 +177,29 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
         elif isinstance(event, Text):
-            echo = event.channel is Channel.PARAMETER
-            found = judge.scan(event.text, echo=echo)
-            if found or not echo:
-                steps.append(judge.text_step(len(event.text), rules.digest(event.text), found))
-            if edits := judge.edits(event.text, found, quoted=is_json(event.text)):
-                changed[event.path] = replaced(event.text, 0, edits)
+            texts.setdefault(_sort(event.path), []).append(event)
+    for joined in texts.values():
+        text, echo = "".join(event.text for event in joined), joined[0].channel is Channel.PARAMETER
+        found = judge.scan(text, echo=echo)
+        if found or not echo:
+            steps.append(judge.text_step(len(text), rules.digest(text), found))
+        if edits := judge.edits(text, found, quoted=is_json(text)):
+            start = 0
+            for event in joined:
+                if (new := replaced(event.text, start, edits)) != event.text:
+                    changed[event.path] = new
+                start += len(event.text)
     steps += [verdict.step for verdict in verdicts.values()]
     out = _edited(adapter, answer, changed, verdicts, judge)
     risky = any(verdict.risky for verdict in verdicts.values())
     yield Note(log.answer(OK, tuple(steps), sent=len(out)), durable=risky)
     yield Reply(OK, out)
+
+
+def _sort(path: Path) -> Path:
+    """A place without its numbers, but for the choice: clients make one text of an answer's blocks of a sort."""
+    choice = path[:2] if path[:1] in (("choices",), ("candidates",)) else ()
+    return (*choice, *(part for part in path[len(choice) :] if isinstance(part, str)))
 
 
 def _edited(
@@ -214,11 +231,14 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exc
                 log.sent += len(out)
                 yield Emit(out)
         reader.end()
+        guard.finish()
     except (UpstreamError, ProtocolError) as error:
         fault = error.brief
     except ClientGoneError:
+        log.said = guard.said
         yield Note(log.answer(CLIENT_GONE, _unreleased(guard.end().steps), GONE))
         return
+    log.said = guard.said
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
     ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)

@@ -1,15 +1,18 @@
 """Hides from the model what a workload's scope says is hidden, and gives it back in the answer."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from interlock.guard.edits import is_json
 from interlock.guard.inspect import place_name
-from interlock.guard.pseudonyms import Pseudonyms
+from interlock.guard.pseudonyms import DEEPEST, Pseudonyms
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Event, Media, Opaque, Path, Signal, Text, ToolCall
 from interlock.model.record import Step, Verdict
-from interlock.protocols import Adapter, Request
+from interlock.protocols import Adapter, Request, decode
+from interlock.protocols import texts as strings
 
 _MICRO = 1_000_000
 
@@ -40,11 +43,12 @@ def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str
     pseudonyms = rules.vault.recall(session, now_s)
     texts = [(event, _said(event)) for event in request.events]
     for _, text in texts:
-        if found := find(text):
-            pseudonyms.learn(text, found)
+        for piece in _pieces(text):
+            if found := find(piece):
+                pseudonyms.learn(piece, found)
     changed: dict[Path, str] = {}
     for event, text in texts:
-        hidden = pseudonyms.hide_json(text, find) if isinstance(event, ToolCall) else pseudonyms.hide(text, find(text))
+        hidden = pseudonyms.hide_json(text, find)
         if hidden != text:
             if not _can_change(event, request.document):
                 raise ProtocolError("holds what is to be hidden, where it cannot be", where=place_name(event.path))
@@ -55,6 +59,17 @@ def hide(adapter: Adapter, request: Request, session: str, redact: frozenset[str
     kinds = ", ".join(sorted({placeholder.partition("-")[0] for placeholder in pseudonyms.used}))
     step = Step("hidden", size=len(pseudonyms.used), tool=kinds, verdict=Verdict.ALLOWED)
     return Hidden(adapter.edit_request(request, changed), pseudonyms, step)
+
+
+def _pieces(text: str, depth: int = 0) -> Iterator[str]:
+    """The strings of a text that is a JSON document, as its readers see them; else the text itself."""
+    if is_json(text) and depth < DEEPEST:
+        with contextlib.suppress(ProtocolError):
+            document = decode(f'{{"_":{text}}}'.encode("utf-8", "surrogatepass"))
+            for _, piece in strings(document["_"], ()):
+                yield from _pieces(piece, depth + 1)
+            return
+    yield text
 
 
 def _said(event: Event) -> str:

@@ -43,6 +43,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     place = rules.sessions.place(workload, marks, request)
     offered = {event.name: event for event in events if isinstance(event, ToolDefinition)}
     conversation = Conversation()
+    known: dict[str, ToolLabels] = {}
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
     for index, event in enumerate(events):
@@ -50,7 +51,9 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         if found:
             signals.update(dict.fromkeys((signal.detector, channel.value) for signal, channel in found))
         tool = event.tool if isinstance(event, Text | Media) else ""
-        labels = derive(tool, offered.get(tool), rules.tools) if tool else None
+        if tool and tool not in known:
+            known[tool] = derive(tool, offered.get(tool), rules.tools)
+        labels = known.get(tool)
         output = labels.output if labels else Origin.UNTRUSTED
         origin = conversation.add(event, output, labels if tool in offered else None)
         if isinstance(event, Text | Media) and index >= place.known and origin is not None:
@@ -108,10 +111,15 @@ def _step(event: Text | Media, origin: Origin, found: tuple[Signal, ...], digest
     )
 
 
-@lru_cache(maxsize=4_096)
 def logged(name: str) -> str:
     """A name that a client or a model chose, as the log may keep it: cut, and with no credential in it."""
-    return redact(name[: 2 * LONGEST_NAME])[:LONGEST_NAME]
+    # Cut before it is remembered: a name can be as long as a body.
+    return _logged(name[: 2 * LONGEST_NAME])
+
+
+@lru_cache(maxsize=4_096)
+def _logged(name: str) -> str:
+    return redact(name)[:LONGEST_NAME]
 
 
 def noted(found: Iterable[Signal]) -> tuple[Noted, ...]:

@@ -1,12 +1,14 @@
 """Finds where an answer repeats the system prompt of its own request, and the canaries that an operator set.
 
-The measure of a leak: twelve words in a row as they stand in the prompt, whatever their case and whatever stands
-between them. People who write about one subject share phrases of five or six words; who has twelve the same has
-copied. Of a prompt of over 240 words it is a twentieth of them, forty at most: long ones hold documents, and an honest
-answer quotes a sentence or two. Where a script puts no spaces between words each character is one, and twice as many
-are needed. A prompt of fewer words is a leak only as a whole, and one of fewer than four is none.
+The measure of a leak: twelve words in a row as they stand in the prompt, whatever their case and whatever else stands
+between them, up to 128 characters. People who write about one subject share phrases of five or six words; who has
+twelve the same has copied. Of a prompt of over 240 words it is a twentieth of them, forty at most: long ones hold
+documents, and an honest answer quotes a sentence or two. Where a script puts no spaces between words each character is
+one, and twice as many are needed. A prompt of fewer words is a leak only as a whole, and one of fewer than four is
+none.
 
-What it does NOT see: a prompt that is translated, encoded, summed up, or told with a word put in after every eleven.
+What it does NOT see: a prompt that is translated, encoded, summed up, or told with a word put in after every eleven
+or with more than 128 other characters between two words; words of over 256 characters.
 """
 
 import re
@@ -25,8 +27,10 @@ UNSPACED = 2
 MOST_MARKS = 24
 # `Be helpful.` is no secret, and would be found in honest answers.
 LEAST, LEAST_UNSPACED = 4, 8
-# A stream is held for so many characters of a leak that goes on; they are taken out while it does.
-REACH = 1_024
+# A stream is held for as many words as a leak has; these bound how many characters that can be. A longer word, or more
+# between two words, ends a leak: otherwise the beginning of one would be out before it is known for what it is.
+LONGEST_WORD, LONGEST_GAP = 256, 128
+REACH = MOST * UNSPACED * (LONGEST_WORD + LONGEST_GAP)
 # The characters of a canary; shorter ones come up by chance, longer ones are held for too long.
 SHORTEST_CANARY, LONGEST_CANARY = 8, 256
 LIKELY, CERTAIN = 950, 1_000
@@ -35,17 +39,16 @@ LIKELY, CERTAIN = 950, 1_000
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
-_GAP = re.compile(r"[\W_](?=[^\W_])")
 _ONE_UNSPACED = re.compile(f"[{_UNSPACED}]")
 # The end of a text is read for its last words in pieces, each so many times as long as the one before.
-_FIRST_LOOK, _FURTHER = 64, 8
+_FIRST_LOOK, _FURTHER = 64, 4
 
 
 class OwnPrompt:
     """The system texts of one request and the canaries, ready to be looked for in its answer.
 
     Pure, and linear in what it is given. The first scan reads the texts, so one that is never asked costs nothing; keep
-    it for the next request with the same texts. It then holds about ten times their size. Thread-safe: what two
+    it for the next request with the same texts. It then holds about thirty times their size. Thread-safe: what two
     threads work out at once is the same.
     """
 
@@ -69,17 +72,9 @@ class OwnPrompt:
         at = min((_begun(text, canary) for canary in self._canaries), default=len(text))
         if not self._pairs:
             return at
-        floor = max(0, len(text) - REACH)
         size = _FIRST_LOOK
-        while (start := max(floor, len(text) - size)) > floor:
-            if (begun := self._chain_at_end(text, start)) is not None:
-                return min(at, begun)
+        while (begun := self._chain_at_end(text, max(0, len(text) - size))) is None:
             size *= _FURTHER
-        begun = self._chain_at_end(text, floor)
-        if begun is None:
-            # What is left has to begin with a word, or the rest of the leak would not be known for one.
-            gap = _GAP.search(text, floor)
-            begun = gap.end() if gap else floor
         return min(at, begun)
 
     @cached_property
@@ -116,11 +111,21 @@ class OwnPrompt:
     @cached_property
     def _pairs(self) -> frozenset[int]:
         """The hashes of all two words in a row. Where no such pair stands, no leak can go on."""
-        return frozenset(pair for words, _ in self._prompts for pair in map(hash, pairwise(words)))
+        return frozenset(
+            hash(pair)
+            for words, _ in self._prompts
+            for pair in pairwise(words)
+            if len(max(pair, key=len)) <= LONGEST_WORD
+        )
 
     @cached_property
     def _said(self) -> frozenset[str]:
-        return frozenset(word for words, _ in self._prompts for word in words)
+        return frozenset(word for words, _ in self._prompts for word in words if len(word) <= LONGEST_WORD)
+
+    @cached_property
+    def _most(self) -> int:
+        """How many words in a row are a leak of every prompt."""
+        return max(count for _, count in self._prompts)
 
     @cached_property
     def _phrases(self) -> dict[int, frozenset[int]]:
@@ -137,16 +142,24 @@ class OwnPrompt:
         A last word that the end may have cut off can become any word; a first one that `start` cuts is not known.
         """
         begun, following = len(text), ""
-        for word in reversed(list(_WORD.finditer(_folded(text[start:])))):
-            if start and word.start() == 0:
+        words = list(_WORD.finditer(_folded(text[start:])))
+        for word in reversed(words[-self._most :]):
+            first, last = start + word.start(), start + word.end()
+            if last == len(text):
+                if last - first > LONGEST_WORD:
+                    # What is left of it, with the one character before it, is too long for a word as well.
+                    return last - LONGEST_WORD
+            elif begun - last > LONGEST_GAP:
+                return begun
+            if start and first == start:
                 return None
-            if start + word.end() < len(text):
+            if last < len(text):
                 said = word.group()
                 if said not in self._said or (following and hash((said, following)) not in self._pairs):
                     return begun
                 following = said
-            begun = start + word.start()
-        return None if start else begun
+            begun = first
+        return None if start and len(words) < self._most else begun
 
     def _repeated(self, text: str) -> list[Span]:
         """The longest stretches of `text` in which every word is part of a phrase of a prompt."""
@@ -161,8 +174,13 @@ class OwnPrompt:
         if not chains:
             return []
         spans = [word.span() for word in _WORD.finditer(_folded(text))]
+        chains = [part for first, last in chains for part in _near(spans, first, last)]
         leaks = [leak for first, last in chains for leak in self._leaks(words, first, last)]
-        return [Span(spans[first][0], spans[last][1]) for first, last in leaks]
+        found = [Span(spans[first][0], spans[last][1]) for first, last in leaks]
+        if found and found[0].start == 0 and _ONE_UNSPACED.match(text):
+            # A word of one character that a stream has released already: what follows it is a leak of its own.
+            found.insert(1, Span(1, found[0].end))
+        return found
 
     def _chains(self, words: list[str]) -> Iterator[tuple[int, int]]:
         """The stretches (first word, last word) of pairs that stand in a prompt, if they are long enough.
@@ -218,6 +236,15 @@ def _begun(text: str, canary: str) -> int:
     while at >= 0 and not canary.startswith(tail[at:]):
         at = tail.find(canary[0], at + 1)
     return len(text) - len(tail) + at if at >= 0 else len(text)
+
+
+def _near(spans: list[tuple[int, int]], first: int, last: int) -> Iterator[tuple[int, int]]:
+    """A chain of words, in the parts in which none is too far from the next."""
+    for at in range(first, last):
+        if spans[at + 1][0] - spans[at][1] > LONGEST_GAP:
+            yield first, at
+            first = at + 1
+    yield first, last
 
 
 def _words(text: str) -> list[str]:

@@ -24,7 +24,10 @@ class Spent(Enum):
 
 @dataclass(slots=True)
 class Log:
-    """What the records of one exchange have in common, and what it has used so far: `usage`, and `sent` bytes."""
+    """What the records of one exchange have in common, and what it has used so far.
+
+    `usage` is as the model's server counts, `said` the characters of texts and arguments, `sent` bytes on the wire.
+    """
 
     call: Call
     rules: Rules
@@ -35,6 +38,7 @@ class Log:
     spent: Spent = Spent.NOTHING
     usage: Usage = NO_USAGE
     sent: int = 0
+    said: int = 0
 
     def settle(self, admitted: Admitted) -> None:
         """Count what was used, as far as it is known, instead of what was reserved."""
@@ -44,11 +48,11 @@ class Log:
                 budgets.release(admitted, now)
             case Spent.UNKNOWN:
                 budgets.settle(admitted, None, now)
-            case Spent.PART:
-                least = Usage(self.usage.tokens_in, max(self.usage.tokens_out, estimate(self.sent)))
-                budgets.settle(admitted, least, now, whole=False)
-            case Spent.ALL:
+            case Spent.ALL if self.usage.tokens_out or not self.said:
                 budgets.settle(admitted, self.usage, now)
+            case _:
+                least = Usage(self.usage.tokens_in, max(self.usage.tokens_out, estimate(self.said)))
+                budgets.settle(admitted, least, now, whole=False)
 
     def request(self, status: int, steps: tuple[Step, ...], denied: Deny | None) -> Record:
         """What was asked, and whether it goes on."""

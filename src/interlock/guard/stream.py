@@ -7,21 +7,25 @@ leaves before the end; in mode `observe` texts leave at once and as they are. Fr
 bytes if nothing in them was changed. The last one leaves only with `end`.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, is_json, notice, replaced
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice
+from interlock.guard.edits import Edits, is_json
 from interlock.guard.inspect import place_name
 from interlock.guard.rules import Rules
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Media, Opaque, Signal, Span, ToolCall
+from interlock.model.event import Media, Opaque, Path, Signal, Span, ToolCall
 from interlock.model.record import Step
 from interlock.policy import Mode
-from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta
+from interlock.protocols import Adapter, CallDelta, Finish, Frame, FrameEdit, TextDelta, decode, values, where
 
 Stream = tuple[str, int]
+# In place of a choice, for what belongs to none.
+OPAQUE = -1
 CallKey = tuple[int, int]
 
 
@@ -35,9 +39,22 @@ class _Growing:
     decided: int = 0
     size: int = 0
     found: list[Signal] = field(default_factory=list)
-    edits: list[tuple[Span, str]] = field(default_factory=list)
+    edits: Edits = field(default_factory=Edits)
     closed: bool = False
     echo: bool = False
+    last: "_Part | None" = None
+    opaque: bool = False
+
+
+@dataclass(slots=True)
+class _Part:
+    """A stream of text: all of a growing one, or what one block adds to it from `start` on."""
+
+    growing: _Growing
+    start: int
+    size: int = 0
+    pieces: list[str] = field(default_factory=list)
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +96,7 @@ class StreamGuard:
         self._held_bytes = 0
         self._text_size = 0
         self._texts: dict[Stream, _Growing] = {}
+        self._parts: dict[Stream, _Part] = {}
         self._calls: dict[CallKey, _Called] = {}
         self._finished: set[int] = set()
         self._numbered: dict[int, bool] = {}
@@ -92,12 +110,12 @@ class StreamGuard:
         Raises: ProtocolError if it holds too much, an opaque part is denied, or a choice goes on after its finish:
         what stands in for its refused calls has its place in the finish.
         """
-        texts: dict[Stream, tuple[int, str]] = {}
+        said: dict[Stream, tuple[int, str]] = {}
         calls = False
         for delta in frame.deltas:
             match delta:
                 case TextDelta():
-                    texts[delta.stream] = self._add_text(delta, texts.get(delta.stream))
+                    said[delta.stream] = self._add_text(delta, said.get(delta.stream))
                 case CallDelta(choice=choice):
                     calls = True
                     self._add_call(delta)
@@ -105,18 +123,32 @@ class StreamGuard:
                     self._finished.add(choice)
                 case Opaque() | Media():
                     self._refuse_rest(delta)
-        for stream in texts:
-            self._decide(self._texts[stream], final=self._texts[stream].closed)
-        self._held.append(_Held(frame, texts, calls))
+                    if isinstance(delta, Opaque) and delta.text:
+                        said |= self._add_opaque(delta)
+        for stream in said:
+            growing = self._parts[stream].growing
+            self._decide(growing, final=growing.closed)
+        self._held.append(_Held(frame, said, calls))
         self._held_bytes += len(frame.raw)
         if self._held_bytes > self._rules.limit or self._text_size > self._rules.limit:
             raise ProtocolError(f"the answer is over {self._rules.limit} bytes", status=502)
         return b"".join(self._release())
 
-    def end(self) -> Ending:
-        """Decide on all that is left: the texts as they stand, and every call."""
+    @property
+    def said(self) -> int:
+        """The characters of all texts and arguments so far."""
+        return self._text_size + sum(len(piece) for called in self._calls.values() for piece in called.arguments)
+
+    def finish(self) -> None:
+        """Decide on the texts as they stand.
+
+        Raises: ProtocolError if something that is not understood, and so cannot be changed, holds what may not go out.
+        """
         for growing in self._texts.values():
             self._decide(growing, final=True)
+
+    def end(self) -> Ending:
+        """Decide on every call; all texts are decided, or nothing of what is held goes out."""
         verdicts = {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
         edit = _call_edit(verdicts, said=frozenset(choice for (_, choice), text in self._texts.items() if text.size))
         edit = replace(edit, stripped=self._judge.stripped) if self._judge.stripped else edit
@@ -132,7 +164,7 @@ class StreamGuard:
     def _step(self, growing: _Growing) -> Step | None:
         text = "".join(growing.pieces)
         found = (*growing.found, *self._judge.scan_recorded(text, echo=growing.echo))
-        if growing.echo and not found:
+        if (growing.echo or growing.opaque) and not found:
             return None
         return self._judge.text_step(growing.size, self._rules.digest(text), found)
 
@@ -141,23 +173,36 @@ class StreamGuard:
             raise ProtocolError("a choice goes on after its finish", status=502)
 
     def _add_text(self, delta: TextDelta, held: tuple[int, str] | None) -> tuple[int, str]:
-        """Take a piece in; where it begins, and the text of its frame in this stream so far."""
-        growing = self._texts.setdefault(delta.stream, _Growing(echo=delta.echo))
-        if delta.again and growing.size:
-            if delta.text != "".join(growing.pieces):
+        """Take a piece in; where in its growing text it begins, and what its frame says in this stream so far."""
+        part = self._parts.get(delta.stream) or self._begin(delta)
+        growing = part.growing
+        if delta.again and part.size:
+            if delta.text != "".join(part.pieces):
                 raise ProtocolError("a text is said once more and differs", status=502)
-            growing.closed = True
-            return 0, delta.text
+            part.closed = True
+            growing.closed = not delta.joined
+            return part.start, delta.text
         self._refuse_finished(delta.stream[1])
-        if growing.closed:
+        if part.closed:
             raise ProtocolError("a text goes on after its end", status=502)
+        if growing.last is not part:
+            raise ProtocolError("the texts of two blocks are mixed", status=502)
         start, before = held or (growing.size, "")
+        part.pieces.append(delta.text)
+        part.size += len(delta.text)
+        part.closed = delta.again
+        growing.closed = delta.again and not delta.joined
         growing.pieces.append(delta.text)
         growing.window += delta.text
         growing.size += len(delta.text)
-        growing.closed = delta.again
         self._text_size += len(delta.text)
         return start, before + delta.text
+
+    def _begin(self, delta: TextDelta) -> _Part:
+        key = (delta.joined, delta.stream[1]) if delta.joined else delta.stream
+        growing = self._texts.setdefault(key, _Growing(echo=delta.echo))
+        part = self._parts[delta.stream] = growing.last = _Part(growing, growing.size)
+        return part
 
     def _add_call(self, delta: CallDelta) -> None:
         if not delta.again:
@@ -185,24 +230,38 @@ class StreamGuard:
         if reason := self._judge.refusal(event):
             raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
 
+    def _add_opaque(self, event: Opaque) -> dict[Stream, tuple[int, str]]:
+        """What is not understood may grow too: clients put pieces of unknown fields together, whatever the index."""
+        added: dict[Stream, tuple[int, str]] = {}
+        for path, text in _strings(event):
+            for name in {f"opaque {where(path)}", f"opaque {place_name(path)}"}:
+                stream = (name, OPAQUE)
+                added[stream] = self._add_text(TextDelta(stream, text), added.get(stream))
+                self._parts[stream].growing.opaque = True
+        return added
+
     def _decide(self, growing: _Growing, *, final: bool) -> None:
-        window = growing.window
+        window, context = growing.window, growing.context
         until = len(window) if final else self._judge.pending(window)
-        if until <= growing.context:
+        if until <= context:
             return
         base = growing.size - len(window)
         found = tuple(
-            s
-            for s in self._judge.scan(window, self._judge.enforced, echo=growing.echo)
-            if growing.context <= s.span.start < until
+            signal
+            for signal in self._judge.scan(window, self._judge.enforced, echo=growing.echo)
+            if context <= signal.span.start < until
         )
         growing.found += [s._replace(span=_moved(s.span, base)) for s in found]
-        for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
-            if growing.context <= span.start < until:
-                _append(growing.edits, (_moved(span, base), text))
-                self._changed = True
         growing.decided = base + until
         growing.window, growing.context = window[until - 1 :], 1
+        if growing.opaque:
+            if self._judge.withheld(found):
+                raise ProtocolError("a part of the answer that is not understood holds what may not go out", status=502)
+            return
+        for span, text in self._judge.edits(window, found, quoted=is_json(growing.pieces[0])):
+            if context <= span.start < until:
+                growing.edits.add(_moved(span, base), text)
+                self._changed = True
 
     def _release(self) -> Iterable[bytes]:
         while self._held and not self._blocks:
@@ -210,7 +269,7 @@ class StreamGuard:
             if held.calls or held.frame.done or held.frame.error or held.frame.last:
                 return
             if self._waits and any(
-                start + len(text) > self._texts[stream].decided for stream, (start, text) in held.texts.items()
+                start + len(text) > self._parts[stream].growing.decided for stream, (start, text) in held.texts.items()
             ):
                 return
             self._held.popleft()
@@ -223,7 +282,7 @@ class StreamGuard:
         changed = {
             stream: new
             for stream, (start, text) in held.texts.items()
-            if (new := replaced(text, start, self._texts[stream].edits)) != text
+            if (new := self._parts[stream].growing.edits.apply(text, start)) != text
         }
         arguments = self._restored(held) if self._arguments else {}
         finishes = calls.notices and any(isinstance(d, Finish) and d.choice in calls.notices for d in held.frame.deltas)
@@ -248,13 +307,13 @@ class StreamGuard:
 _NO_CALLS = FrameEdit()
 
 
-def _append(edits: list[tuple[Span, str]], new: tuple[Span, str]) -> None:
-    """Add an edit; what goes on with the last one becomes a part of it, so that a long leak stays one."""
-    last, mark = edits[-1] if edits else (Span(0, 0), "")
-    if new[1] == mark and new[0].start < last.end:
-        edits[-1] = Span(last.start, max(last.end, new[0].end)), mark
-    else:
-        edits.append(new)
+def _strings(event: Opaque) -> list[tuple[Path, str]]:
+    """The texts of a part that is not understood, and where they stand; it may be a document."""
+    if is_json(event.text):
+        with contextlib.suppress(ProtocolError):
+            document = decode(f'{{"_":{event.text}}}'.encode("utf-8", "surrogatepass"))
+            return list(values(document["_"], event.path))
+    return [(event.path, event.text)]
 
 
 def _moved(span: Span, by: int) -> Span:

@@ -17,6 +17,8 @@ from interlock.protocols._json import decode as decode
 from interlock.protocols._json import encode as encode
 from interlock.protocols._json import named as named
 from interlock.protocols._json import texts as texts
+from interlock.protocols._json import values as values
+from interlock.protocols._json import where as where
 from interlock.protocols._routes import Pattern as Pattern
 from interlock.protocols._routes import Target as Target
 from interlock.protocols._sse import Events as Events
@@ -62,13 +64,15 @@ class TextDelta(NamedTuple):
     """A piece of text. `stream` tells texts apart that grow side by side, such as ("content", choice 0).
 
     `again`: it is no new piece; the protocol says the whole text once more. Then nothing may be added to it. `echo`:
-    the client's own text, which the answer repeats.
+    the client's own text, which the answer repeats. `joined` names the text that clients make of several streams of
+    a choice, one behind the other: the text of all its blocks.
     """
 
     stream: tuple[str, int]
     text: str
     again: bool = False
     echo: bool = False
+    joined: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from interlock.provenance.kinds import kind_of
 from interlock.provenance.labels import ToolLabels
@@ -41,6 +42,8 @@ _AGAIN = frozenset("again last previous repeat same usual".split())
 # Fewer records than this do not show whose account it is.
 FEWEST_PAYMENTS = 3
 FEWEST_COMPARED = 2
+# A value that more objects hold than these is not looked at in all of them.
+MOST_HOLDING = 20
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S{0,20})?")
 LONGEST_ID, LONGEST_TITLE = 128, 300
@@ -65,6 +68,11 @@ class Result:
         """The objects in it, read when first asked for; none if this tool's results assert nothing."""
         return records(self.text) if self._may_assert else ()
 
+    @cached_property
+    def folded(self) -> str:
+        """Its text in lower case."""
+        return self.text.lower()
+
     @property
     def made(self) -> bool:
         """Whether it is the answer of a call that made something."""
@@ -85,7 +93,7 @@ def asserted(value: str, argument: str, labels: ToolLabels, results: Sequence[Re
     if not plain:
         return False
     for result in results:
-        if plain not in result.text.lower() or any(bare(plain) in said for said in result.said):
+        if plain not in result.folded or any(bare(plain) in said for said in result.said):
             continue
         if kind == "id" and len(plain) <= LONGEST_ID and _holds_id(result, plain, argument, labels, request):
             return True
@@ -103,37 +111,47 @@ def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, req
     about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - _IDS
     if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)}):
         return False
-    holding = [record for record in result.objects if _has(record, value, _IDS)]
+    holding = (record for record in result.objects if _is_id_of(record, value, about))
     return any(
-        result.made or _named(record, result, request) or _is_utmost(record, result, request) for record in holding
+        result.made or _named(record, result, request, exactly=False) or _is_utmost(record, result, request)
+        for record in islice(holding, MOST_HOLDING)
     )
 
 
 def _holds_address(result: Result, value: str, request: Request) -> bool:
     people = any(known(word, _PEOPLE) for word in words(result.labels.name))
-    for record in result.objects:
-        for key, text in record.fields:
-            if text.strip().lower() != value:
-                continue
-            if people and _is_person(record, result, value, request):
-                return True
-            if request.refers_to(key.rpartition(".")[0] or key) and _named(record, result, request):
-                return True
+    holding = ((one, key) for one in result.objects for key, text in one.fields if text.strip().lower() == value)
+    for record, key in islice(holding, MOST_HOLDING):
+        if people and _is_person(record, result, value, request):
+            return True
+        if request.refers_to(key.partition(".")[0]) and _named(record, result, request):
+            return True
     return _was_paid(result, value, request)
 
 
-def _has(record: Record, value: str, among: frozenset[str]) -> bool:
-    return any(text.strip().lower() == value and not among.isdisjoint(words(key)) for key, text in record.fields)
+def _is_id_of(record: Record, value: str, about: set[str]) -> bool:
+    """Whether a value is the object's own id: `id`, or `file_id` of a file, and not that of its owner or a part."""
+    return any(
+        text.strip().lower() == value
+        and "." not in key
+        and not _IDS.isdisjoint(said := words(key))
+        and about.issuperset(word.removesuffix("s") for word in said if word not in _IDS)
+        for key, text in record.fields
+    )
 
 
 def _values(record: Record, among: frozenset[str]) -> list[str]:
     return [text for key, text in record.fields if "." not in key and not among.isdisjoint(words(key)[-1:])]
 
 
-def _named(record: Record, result: Result, request: Request) -> bool:
+def _named(record: Record, result: Result, request: Request, *, exactly: bool = True) -> bool:
     """Whether the request names this object, by a title that no call had written, or by a query that found it alone."""
     for title in _values(record, _TITLES):
-        if len(title) <= LONGEST_TITLE and request.names(title) and not any(bare(title) in at for at in result.written):
+        if (
+            len(title) <= LONGEST_TITLE
+            and request.names(title, exactly=exactly)
+            and not any(bare(title) in at for at in result.written)
+        ):
             return True
     asked = _texts(result.arguments)
     return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)

@@ -88,7 +88,7 @@ def _origins(
 ) -> tuple[Origin, ...]:
     """Where a value was seen, with what is known of the field it stood in."""
     short = len(value) <= LONGEST_SHORT and value.isdigit()
-    if short and seen[0] is Origin.USER and kind_of(_last(name)) == "id" and not conversation.designates(value, labels):
+    if short and seen[0] is Origin.USER and _kind(name) == "id" and not conversation.designates(value, labels):
         # `13` stands in many a text: in dates, in amounts.
         seen = tuple(origin for origin in seen if origin is not Origin.USER) or (Origin.MODEL,)
     worse = seen[0] in (Origin.UNTRUSTED, Origin.MODEL)
@@ -97,8 +97,8 @@ def _origins(
     return seen
 
 
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
+def _kind(name: str) -> str:
+    return kind_of(name.rpartition(".")[2])
 
 
 def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> list[tuple[str, str]] | None:
@@ -106,6 +106,9 @@ def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> li
     found = _sensitive(arguments, labels, fields, every=False)
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         found = _sensitive(arguments, labels, fields, every=True)
+        if labels.sink == "money" and any(_kind(name) == "id" for name, _ in found):
+            # What is named decides who is paid, as a recipient would; how much is for a cap to say.
+            found = [(name, value) for name, value in found if _kind(name) != "amount"]
     return found if len(found) <= MOST_VALUES else None
 
 

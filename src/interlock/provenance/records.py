@@ -12,6 +12,8 @@ from interlock.provenance.blocks import read_blocks
 
 # Larger results are searched as text, and assert nothing.
 LONGEST = 2_000_000
+# Blocks are read line by line, which takes longer.
+LONGEST_BLOCKS = 200_000
 MOST_RECORDS = 2_000
 MOST_FIELDS = 50_000
 MAX_DEPTH = 16
@@ -44,11 +46,11 @@ def records(text: str) -> tuple[Record, ...]:
 def _document(text: str) -> object:
     begin = text.lstrip()[:1]
     if begin not in ("{", "["):
-        return read_blocks(text)
+        return read_blocks(text) if len(text) <= LONGEST_BLOCKS else None
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
-        return read_blocks(text)
+        return None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

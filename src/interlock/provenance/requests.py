@@ -22,8 +22,9 @@ _WEAK = frozenset(
     "pdf png pptx the their this to txt und update with xls xlsx your".split()
 )
 FEWEST_LETTERS = 4
-# A verb and its object have at most so many words between them: `create a short text file with the title`.
-NEAR = 8
+# A name of a field that any request has.
+_COMMON = frozenset({"from"})
+_SENTENCE = re.compile(r"[.!?;\n]\s+|\n")
 _HANDLED = frozenset({"write", "send", "money"})
 # Asked for only together with the kind of object: who asks for a meeting has not asked for a file.
 _OF_OBJECTS = frozenset({"write", "delete"})
@@ -31,8 +32,6 @@ _DELEGATES = re.compile(
     r"\b(?:do|complete|follow|perform|finish|carry out|take care of)\b (?:[\w'-]+ ){0,4}"
     r"(?:actions?|everything|instructions?|items?|steps?|tasks?|to-?dos?)\b"
 )
-# Verbs that are objects as well.
-_OBJECTS = frozenset({"email", "mail", "message", "call", "comment", "invoice", "order", "draft", "payment", "note"})
 _MOST = frozenset("biggest greatest heaviest highest largest latest longest newest".split())
 _LEAST = frozenset("cheapest earliest lightest lowest oldest shortest smallest".split())
 
@@ -46,7 +45,7 @@ class Request:
         # `notes.txt` is a word for a file.
         self._order = _WORD.findall(_FILE.sub(" file", self.text))
         self._words = frozenset(self._order)
-        self._stems = frozenset(stem for word in self._words for stem in _stems(word))
+        self._stems = _all_stems(" ".join(self._order))
         self._names = frozenset(_NAME.findall(self.text))
         # Written as names are: with a capital letter, or in a script that has none.
         self._proper = frozenset(
@@ -63,41 +62,47 @@ class Request:
             acts |= {act for act in ("create", "change", "send") if verb in table.groups[act]}
         verbs = frozenset({verb}) if verb else frozenset[str]()
         asking = verbs.union(*(table.groups[act] for act in acts))
-        if self._has(asking):
-            return sink not in _OF_OBJECTS or self._means(asking, said)
+        if self._has(asking) and (sink not in _OF_OBJECTS or self._means(asking, said)):
+            return True
         # `Handle the invoice` names the object, `do the tasks` neither it nor what is to be done.
-        handled = sink in _HANDLED and self._has(table.groups["work"]) and self._speaks_of(said)
+        handled = sink in _HANDLED and self._has(table.groups["work"]) and self._speaks_of(_nouns(said))
         return handled or (sink == "write" and _DELEGATES.search(self.text) is not None)
 
-    def _means(self, verbs: frozenset[str], nouns: Collection[str]) -> bool:
-        """Whether one of these verbs is said of this kind of object; or of none that has a word."""
-        kinds = _kinds(word for word in nouns if not class_of(word) or word in _OBJECTS)
+    def _means(self, verbs: frozenset[str], said: Collection[str]) -> bool:
+        """Whether a sentence has one of these verbs and this kind of object; or the request no object with a word."""
+        kinds = _kinds(_nouns(said))
         if not self._speaks_of(kinds):
-            return not self._speaks_of(word for kind in request_words().nouns for word in kind)
-        stems = [frozenset(_stems(word)) for word in self._order]
-        acts = [at for at, forms in enumerate(stems) if not forms.isdisjoint(verbs)]
-        things = [at for at, forms in enumerate(stems) if not forms.isdisjoint(kinds)]
-        return not acts or any(abs(act - thing) <= NEAR for act in acts for thing in things if act != thing)
+            return not self._speaks_of(_every_noun())
+        return any(
+            not stems.isdisjoint(kinds) and (not stems.isdisjoint(verbs) or not self._stems & verbs)
+            for stems in map(_all_stems, _SENTENCE.split(_FILE.sub(" file", self.text)))
+        )
 
     def _speaks_of(self, nouns: Iterable[str]) -> bool:
         """Whether the request has one of these nouns, or another word for the same kind of object."""
-        return not _kinds(word for word in nouns if not class_of(word) or word in _OBJECTS).isdisjoint(self._stems)
+        return not _kinds(nouns).isdisjoint(self._stems)
 
     def refers_to(self, field: str) -> bool:
-        """Whether the request has a word for this field of an object, `attendees` for participants."""
+        """Whether the request speaks of such a field of an object: of attendees, say, for `participants`."""
         wanted = set(words(field))
-        for group in request_words().fields:
-            if not wanted.isdisjoint(group):
-                return not self._words.isdisjoint(group)
-        return not wanted.isdisjoint(self._stems)
+        return any(
+            not wanted.isdisjoint(group) and not self._words.isdisjoint(group - _COMMON)
+            for group in request_words().fields
+        )
 
-    def names(self, title: str) -> bool:
-        """Whether all words that tell this title from others stand in the request."""
+    def names(self, title: str, *, exactly: bool) -> bool:
+        """Whether all words that tell this title from others stand in the request.
+
+        `exactly`: one word alone stands in many a request, so that it has to be written as the title is.
+        """
         said = [word for word in _NAME.findall(title.lower()) if word not in _WEAK]
         if sum(len(word) for word in said if not word.isdigit()) < FEWEST_LETTERS or not self._names.issuperset(said):
             return False
-        # One word alone stands in many a request: it has to be written as the title is.
-        return len(said) > 1 or re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", self.said) is not None
+        return (
+            len(said) > 1
+            or not exactly
+            or re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", self.said) is not None
+        )
 
     def mentions(self, name: str) -> bool:
         """Whether a part of a person's name that is long enough to tell stands in the request, written as a name."""
@@ -122,8 +127,7 @@ class Request:
 
         Without `nouns` it may be any object that has a word.
         """
-        every = (word for kind in request_words().nouns for word in kind)
-        before = _kinds(nouns or every) | {"id", "number", "no", "nr", "num"}
+        before = _kinds(nouns or _every_noun()) | {"id", "number", "no", "nr", "num"}
         for match in re.finditer(rf"(?<![\w.,-]){re.escape(number.lower())}(?![\w-]|[.,]\d)", self.text):
             lead = self.text[max(0, match.start() - 40) : match.start()].rstrip(" '\"`*([:=")
             if lead.endswith("#") or {word.removesuffix("s") for word in _WORD.findall(lead)[-3:]} & before:
@@ -147,6 +151,19 @@ def _kinds(nouns: Iterable[str]) -> set[str]:
         if not wanted.isdisjoint(group):
             wanted |= group
     return wanted
+
+
+def _every_noun() -> frozenset[str]:
+    return frozenset().union(*request_words().nouns)
+
+
+def _nouns(said: Collection[str]) -> list[str]:
+    """The words of a tool's name that are not surely its verb."""
+    return [word for word in said if word not in tool_words().strong]
+
+
+def _all_stems(text: str) -> frozenset[str]:
+    return frozenset(stem for word in _WORD.findall(text) for stem in _stems(word))
 
 
 def _following(order: list[str]) -> list[set[str]]:

@@ -35,6 +35,8 @@ _WEB = re.compile(r"https?://([^/\s]+(?:/.*)?)", re.IGNORECASE)
 MOST_TRIES = 1_000
 # Characters that the searches for one answer may pass over; a value that is looked for after that counts as untrusted.
 MOST_SEARCHED = 100_000_000
+# Characters of results that are read as objects for one answer; what is asked for after that is asserted by none.
+MOST_EXAMINED = 5_000_000
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 # The user's last texts in which it is looked for what is asked for: `yes, do it` is about the one before.
 MOST_TURNS = 5
@@ -80,7 +82,7 @@ class Conversation:
         self._user: list[str] = []
         self._asked_for: Request | None = None
         self._parsed: list[Result] | None = None
-        self._searched = 0
+        self._searched = self._examined = 0
         self._held: list[_Held] = []
         self.tainted = False
 
@@ -112,7 +114,7 @@ class Conversation:
         self._said.append((event.text, origin, tool, asked))
         if labels is not None and isinstance(event, Text) and origin is Origin.UNTRUSTED:
             self._results.append((labels, event, len(self._calls)))
-            if labels.asserted and _is_terse(event.text):
+            if labels.asserted and not labels.secret and _is_terse(event.text):
                 # Its values are searched as any other's, but there is no room in it to talk a model into something.
                 return Origin.ASSERTED
         if origin is Origin.USER:
@@ -121,7 +123,10 @@ class Conversation:
         return origin
 
     def asserts(self, value: str, argument: str, labels: ToolLabels) -> bool:
-        """Whether a result asserts `value` for this argument of the tool with these labels."""
+        """Whether a result asserts `value` for this argument of this tool; after too much none does."""
+        self._examined += sum(len(text.text) for _, text, _ in self._results)
+        if self._examined > MOST_EXAMINED:
+            return False
         return asserted(value, argument, labels, self._read(), self._request())
 
     def asks_for(self, tool: str, sink: str) -> bool:

@@ -126,7 +126,7 @@ class Reading:
             if event.path[-1] not in ("text", "thinking", "content"):
                 raise ProtocolError("a block begins with a citation", where="content_block", status=502)
             block.begun = True
-            yield TextDelta((f"{block.kind}:{block.index}", 0), event.text)
+            yield TextDelta((f"{block.kind}:{block.index}", 0), event.text, joined=block.kind)
 
     def _piece(self, document: Document) -> tuple[Delta, ...]:
         block, delta = self._block, document.get("delta")
@@ -135,7 +135,7 @@ class Reading:
         if block.kind == "text" and delta.keys() == _TEXT and document.keys() == _PIECE:
             text = delta["text"]
             if delta["type"] == "text_delta" and isinstance(text, str):
-                return (TextDelta((f"text:{block.index}", 0), text),) if text else ()
+                return (TextDelta((f"text:{block.index}", 0), text, joined="text"),) if text else ()
         return (*self._grow(block, delta), *rest(document, (), _PIECE))
 
     def _grow(self, block: _Block, delta: Document) -> Iterator[Delta]:
@@ -144,7 +144,7 @@ class Reading:
         match block.kind, kind:
             case ("text", "text_delta") | ("thinking", "thinking_delta"):
                 if text := text_(delta.get(block.kind), (*at, block.kind)):
-                    yield TextDelta((f"{block.kind}:{block.index}", 0), text)
+                    yield TextDelta((f"{block.kind}:{block.index}", 0), text, joined=block.kind)
                 yield from others(delta, at, {"type", block.kind}, {"estimated_tokens": is_number})
             case ("tool_use" | "", "input_json_delta"):
                 yield from self._argue(block, delta)

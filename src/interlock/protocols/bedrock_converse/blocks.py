@@ -221,11 +221,13 @@ def _location(value: object, path: Path, voice: Voice) -> Iterator[Event]:
 
 
 def call_block(value: object, path: Path, _: Voice) -> Iterator[Event]:
-    """A call of a tool that the client runs; one that Bedrock runs itself is opaque."""
+    """A call of a tool. One that Bedrock runs itself (`type`) is not understood, and judged like any other.
+
+    Clients run what is called `toolUse`, and older ones do not know `type`.
+    """
     call = object_(value, path)
     if not is_empty(call.get("type")):
-        yield opaque((*path, "type"), call)
-        return
+        yield opaque((*path, "type"), call["type"])
     arguments = {} if is_empty(call.get("input")) else object_(call["input"], (*path, "input"))
     call_id, name = text_(call.get("toolUseId"), (*path, "toolUseId")), text_(call.get("name"), (*path, "name"))
     yield ToolCall(path, call_id, name, encode(arguments).decode())

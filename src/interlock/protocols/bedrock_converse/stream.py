@@ -125,9 +125,12 @@ class Reader:
         block, at = self._index(document), ("contentBlockStart", "start")
         start = object_(document.get("start") or {}, at)
         name = member(start, at)
-        if name == "toolUse" and is_empty(object_(start[name], (*at, name)).get("type")):
+        if name == "toolUse":
             block.kind = "call"
-            call, place = start[name], (*at, name)
+            place: Path = (*at, name)
+            call = object_(start[name], place)
+            if not is_empty(call.get("type")):
+                yield opaque((*place, "type"), call["type"])
             call_id = text_(call.get("toolUseId"), (*place, "toolUseId"))
             yield CallDelta(0, block.index, call_id, text_(call.get("name"), (*place, "name")), "")
             yield from others(call, place, {"toolUseId", "name", "type"}, {})
@@ -147,7 +150,8 @@ class Reader:
             raise ProtocolError("a piece of a block is none", where="delta", status=502)
         if block.kind in ("", "text") and delta.keys() == {"text"} and isinstance(text := delta["text"], str):
             block.kind = "text"
-            deltas: tuple[Delta, ...] = (TextDelta((f"text:{block.index}", 0), text),) if text else ()
+            said = TextDelta((f"text:{block.index}", 0), text, joined="text")
+            deltas: tuple[Delta, ...] = (said,) if text else ()
         else:
             deltas = tuple(self._grow(block, delta, ("contentBlockDelta", "delta")))
         known = _PIECE | padding(document)
@@ -198,7 +202,7 @@ def _grown(name: str, value: object, path: Path, index: int) -> Iterator[Delta]:
     match name:
         case "text":
             if text := text_(value, path):
-                yield TextDelta((f"text:{index}", 0), text)
+                yield TextDelta((f"text:{index}", 0), text, joined="text")
         case "toolUse":
             call = object_(value, path)
             yield CallDelta(0, index, "", "", text_(call.get("input") or "", (*path, "input")))
@@ -206,7 +210,7 @@ def _grown(name: str, value: object, path: Path, index: int) -> Iterator[Delta]:
         case "reasoningContent":
             piece = object_(value, path)
             if text := text_(piece.get("text") or "", (*path, "text")):
-                yield TextDelta((f"reasoning:{index}", 0), text)
+                yield TextDelta((f"reasoning:{index}", 0), text, joined="reasoning")
             yield from others(piece, path, {"text"}, {"signature": is_token, "redactedContent": is_token})
         case "citation":
             for event in citation_events(value, path, OUTPUT):

@@ -57,12 +57,13 @@ class Reader:
         self._events = Events()
         self._done = False
         self._last: Frame | None = None
-        self._before = self._after = b"\n"  # no chunk begins like that
+        self._before = self._after = b""
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes."""
-        if data.startswith(self._before) and data.endswith(self._after) and not self._events.held and not self._done:
-            frame = self._like_last(data)
+        last = self._last if not self._events.held and not self._done else None
+        if last and data.startswith(self._before) and data.endswith(self._after):
+            frame = self._like(last, data)
             if frame is not None:
                 return [frame]
         frames = [self._frame(*event) for event in self._events.feed(data)]
@@ -70,8 +71,8 @@ class Reader:
             self._remember(frames[-1])
         return frames
 
-    def _like_last(self, data: bytes) -> Frame | None:
-        """The chunk `data`, if it is the last one with another piece of content in plain characters."""
+    def _like(self, last: Frame, data: bytes) -> Frame | None:
+        """The chunk `data`, if it is the `last` one with another piece of content in plain characters."""
         text = data[len(self._before) : len(data) - len(self._after)]
         if _NOT_PLAIN.search(text) or len(data) < len(self._before) + len(self._after):
             return None
@@ -79,13 +80,12 @@ class Reader:
             said = text.decode()
         except UnicodeDecodeError:
             return None
-        assert self._last
         deltas = (TextDelta(("content", 0), said),) if said else ()
-        return self._last._replace(raw=data, deltas=deltas)
+        return last._replace(raw=data, deltas=deltas)
 
     def _remember(self, frame: Frame) -> None:
         """How the next chunk looks if it is like this one."""
-        self._before = self._after = b"\n"
+        self._last = None
         if frame.document is None and frame.raw.startswith(b"data: {"):
             before, content, rest = frame.raw.partition(b'{"content":"')
             said, quote, after = rest.partition(b'"')

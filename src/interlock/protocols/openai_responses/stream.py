@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from interlock.model.errors import ProtocolError
-from interlock.model.event import Channel, Media, Opaque, Text, ToolCall
+from interlock.model.event import Channel, Media, Opaque, Path, Text, ToolCall
 from interlock.protocols import CallDelta, Delta, Document, Finish, Frame, TextDelta, Usage
 from interlock.protocols._json import decode, encode, is_empty, opaque, text_
 from interlock.protocols._sse import Events
@@ -30,6 +30,8 @@ PLAIN = "response.output_text.delta"
 _PLAIN = frozenset(
     {"type", "item_id", "output_index", "content_index", "delta", "sequence_number", "logprobs", "obfuscation"}
 )
+# `output`, the item, `content` or `summary`, the part, and its field.
+PART_DEPTH = 5
 # The events that stand in for a refused call, of which each of its own makes some; see `edit.py`.
 STAND_INS = 6
 
@@ -114,7 +116,7 @@ class Reader:
             return None
         if type(document.get("sequence_number")) is not int or not is_padding(document.get("obfuscation", "")):
             return None
-        return TextDelta((f"output.{item}.content.{part}.text", 0), text)
+        return TextDelta((f"output.{item}.content.{part}.text", 0), text, joined="message.text")
 
     def _check(self, document: Document, kind: str) -> None:
         """That an event fits what was said of its item before."""
@@ -179,7 +181,10 @@ class Reader:
                 case Text(text=text, channel=channel) if text:
                     name = name_of(piece, kind)
                     repeated, echo = again and event.path[-1] not in TOKENS, channel is Channel.PARAMETER
-                    yield self._echoed(text) if is_echo(name) else TextDelta((name, 0), text, repeated, echo)
+                    if is_echo(name):
+                        yield self._echoed(text)
+                    else:
+                        yield TextDelta((name, 0), text, repeated, echo, self._joined(event.path))
                 case ToolCall(path=path, call_id=call_id, name=name, arguments=arguments):
                     index = int(path[1])
                     sort = self._items[index].kind if kind in CALLS else _kind_at(document, piece.at)
@@ -188,6 +193,13 @@ class Reader:
                     yield event
                 case _:
                     pass
+
+    def _joined(self, path: Path) -> str:
+        """The text that clients make of all parts of this sort: `output_text` of the SDKs is one."""
+        if len(path) != PART_DEPTH or path[0] != "output" or path[-1] in TOKENS:
+            return ""
+        item = self._items.get(int(path[1]))
+        return f"{item.kind}.{path[-1]}" if item else ""
 
     def _echoed(self, text: str) -> TextDelta:
         """What a response says once more of its request; mostly it is the same in each event."""
