@@ -1,9 +1,10 @@
 """The composition root: builds objects from settings. What `interlock up` starts is in `up.py`."""
 
+import asyncio
 import datetime
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
@@ -11,29 +12,35 @@ from pathlib import Path
 
 from interlock.config import Settings
 from interlock.detectors import Engine, detectors
+from interlock.gateway.mcp import McpDoor
+from interlock.gateway.mcp_programs import Programs
+from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
 from interlock.governance.exceptions import BUNDLED, Loosening, exceptions
 from interlock.guard import Rules
 from interlock.guard.budgets import Budgets
+from interlock.guard.mcp import Memories, Server
+from interlock.guard.mcp.state import Catalogue
 from interlock.guard.rules import Prompts
 from interlock.guard.settings import limits, rates
 from interlock.guard.vault import Vault
 from interlock.identity.authority import Authority, open_authority
+from interlock.identity.tasks import TASK_KEY, Taskmaster
+from interlock.mcp.pins import Pin
 from interlock.model.errors import ConfigError
 from interlock.policy import Mode, Policies, Policy, Scope, Source
 from interlock.protocols import adapters
 from interlock.store import Stored
 from interlock.store.database import address
-from interlock.store.files import create_whole, read_plain
 from interlock.store.log import AuditLog
+from interlock.store.secret import secret
 from interlock.store.segments import is_log, read
 from interlock.store.signer import load_signer, make_signer
 from interlock.store.sql import SqlStore
 
 _INDEX_BATCH = 500
-SECRET_BYTES = 32
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -82,7 +89,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
 
     Raises: PolicyError, ConfigError.
     """
-    key = _secret(settings.data / "keys" / "digest.key")
+    key = secret(settings.data / "keys" / "digest.key")
     return Rules(
         policies=policies(settings),
         engine=Engine(detectors(), secrets=credentials),
@@ -94,7 +101,7 @@ def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
         prompts=Prompts(settings.policy.canaries),
         budgets=Budgets(limits(settings.limits), rates(settings.prices)),
         owners={name: manifest.owner for name, manifest in settings.workloads.items()},
-        vault=Vault(_secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
+        vault=Vault(secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
     )
 
 
@@ -209,16 +216,49 @@ def _cedar(settings: Settings, name: str) -> Source:
         raise ConfigError(f"cannot read it: {error}", where=str(path), hint="see [policy] files") from error
 
 
-def _secret(path: Path) -> bytes:
-    """32 random bytes that are kept in `path`, made on first use."""
-    try:
-        if not path.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            create_whole(path, secrets.token_bytes(SECRET_BYTES))
-        secret = read_plain(path)
-    except OSError as error:
-        hint = "the data folder must be readable and writable"
-        raise ConfigError(f"cannot keep a secret: {error.strerror}", where=str(path), hint=hint) from error
-    if len(secret) != SECRET_BYTES:
-        raise ConfigError(f"holds {len(secret)} bytes", where=str(path), hint="put it back from your backup")
-    return secret
+def taskmaster(settings: Settings) -> Taskmaster:
+    """Who believes the task tokens of this installation. Raises: ConfigError."""
+    return Taskmaster(secret(settings.data / "keys" / TASK_KEY))
+
+
+def mcp_door(
+    settings: Settings,
+    env: Mapping[str, str],
+    pins: Iterable[Pin],
+    keep: Callable[[str, tuple[Pin, ...]], None],
+    loop: asyncio.AbstractEventLoop,
+) -> McpDoor | None:
+    """The MCP servers of these settings; None if there are none. Raises: ConfigError."""
+    if not settings.mcp_servers:
+        return None
+    known = list(pins)
+    servers = {
+        name: Server(
+            name,
+            server,
+            Catalogue(name, server.pin, [pin for pin in known if pin.server == name]),
+            secrets.token_urlsafe,
+        )
+        for name, server in settings.mcp_servers.items()
+    }
+    pools = {
+        name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop)
+        for name, server in settings.mcp_servers.items()
+        if server.url
+    }
+    programs = {
+        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop)
+        for name, server in settings.mcp_servers.items()
+        if server.command
+    }
+    host = settings.gateway.host
+    return McpDoor(
+        servers,
+        pools,
+        programs,
+        taskmaster(settings),
+        Memories(now_us()),
+        keep,
+        frozenset(settings.gateway.mcp_origins),
+        loopback=host.startswith("127.") or host in ("localhost", "::1"),
+    )

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from interlock.console.settings import ConsoleSettings
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
+from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
 from interlock.model.errors import ConfigError
@@ -65,6 +66,7 @@ class Settings:
     policy: PolicySettings = field(default_factory=PolicySettings)
     pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
+    mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     limits: Mapping[str, LimitSettings] = field(default_factory=dict)
@@ -81,6 +83,7 @@ SECTIONS: Mapping[str, type] = {
 }
 TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
+    "mcp_servers": ("mcp.servers", McpServer),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
     "limits": ("limits", LimitSettings),
@@ -117,13 +120,15 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
             where = _where(path, text, f"llm.upstreams.{name}", "url")
             hint = 'an http or https address, such as url = "https://host/v1"'
             raise ConfigError(f"upstream {name!r} needs a url, not {upstream.url!r}", where=where, hint=hint)
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == "healthz":
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name in ("healthz", "mcp"):
             where = _where(path, text, "", f"llm.upstreams.{name}")
             raise ConfigError(f"an upstream cannot be called {name!r}", where=where, hint="letters, digits, - and _")
         for other in upstream.failover:
             if other == name or other not in tables["upstreams"]:
                 where, hint = _where(path, text, f"llm.upstreams.{name}", "failover"), "name other upstreams"
                 raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
+    for name, table in tables["mcp_servers"].items():
+        _checked(check_server, "mcp.servers", name, table, path, text)
     for name, table in tables["limits"].items():
         _checked(limit, "limits", name, table, path, text)
     for name, table in tables["prices"].items():

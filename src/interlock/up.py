@@ -8,13 +8,14 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
     current_coverage,
     current_exceptions,
     forward_proxy,
+    mcp_door,
     now_us,
     open_log,
     open_store,
@@ -26,10 +27,12 @@ from interlock.console.access import Access
 from interlock.console.app import build
 from interlock.console.serve import serve
 from interlock.console.sources import AuditStatus, Sources
+from interlock.gateway.mcp import McpDoor
 from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
 from interlock.governance.exceptions import Loosening
 from interlock.identity.keys import Keyring
+from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, StoreError
 from interlock.protocols import adapters
 from interlock.store import Store
@@ -65,7 +68,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        ready = rules(settings, held.values())
+        ready = rules(settings, [*held.values(), *_mcp_secrets(settings, env)])
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -76,9 +79,12 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             numbers, run = itertools.count(1), secrets.token_hex(4)
             ids = (f"{run}-{number}" for number in numbers)
             proxy = forward_proxy(settings)
-            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy)
+            keeper = _Keeper(store)
+            door = keeper.door = mcp_door(settings, env, store.pins(), keeper.keep, loop)
+            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door)
             port = await gateway.start()
-            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring))]
+            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
+            tasks.append(loop.create_task(keeper.run()))
             try:
                 access = Access()
                 watched = _Watched(settings)
@@ -108,8 +114,17 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
         store.close()
 
 
-async def _reload_keys(store: Store, keyring: Keyring, every_s: float = KEYS_S, blind_s: float = BLIND_S) -> None:
-    """New and revoked keys are in force within `every_s`, whoever wrote them.
+def _mcp_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
+    """The credentials of MCP servers, and what their programs are given: none of it may go out anywhere else."""
+    for server in settings.mcp_servers.values():
+        for name in (server.api_key_env, *server.env):
+            yield env.get(name, "").strip()
+
+
+async def _reload_keys(
+    store: Store, keyring: Keyring, door: McpDoor | None = None, every_s: float = KEYS_S, blind_s: float = BLIND_S
+) -> None:
+    """New and revoked keys, and approvals of tools, are in force within `every_s`, whoever wrote them.
 
     While the database cannot be read nobody can say which keys were revoked: after `blind_s` of that all are refused.
     """
@@ -120,6 +135,8 @@ async def _reload_keys(store: Store, keyring: Keyring, every_s: float = KEYS_S, 
             version = await asyncio.to_thread(store.version)
             if version != seen:
                 keyring.replace(await asyncio.to_thread(store.keys))
+                if door:
+                    door.replace_pins(await asyncio.to_thread(store.pins))
                 seen = version
             blind_since = None
         except StoreError as error:
@@ -157,6 +174,37 @@ def _settle() -> None:
 
 def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+class _Keeper:
+    """Writes down what is known of tools, beside the traffic, until it is written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: asyncio.Queue[tuple[str, tuple[Pin, ...]]] = asyncio.Queue()
+        self.door: McpDoor | None = None
+
+    def keep(self, server: str, pins: tuple[Pin, ...]) -> None:
+        """Take what is to be written."""
+        self._waiting.put_nowait((server, pins))
+
+    async def run(self) -> None:
+        """Write, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            server, pins = await self._waiting.get()
+            while True:
+                try:
+                    await asyncio.to_thread(self._store.keep_pins, pins)
+                except StoreError as error:
+                    loop.call_exception_handler(
+                        {"message": f"tools' definitions cannot be kept, trying again: {error}"}
+                    )
+                    await asyncio.sleep(KEYS_S)
+                else:
+                    break
+            assert self.door
+            self.door.servers[server].catalogue.saved(pins)
 
 
 class _Watched:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from interlock.console.sources import AuditStatus, Sources
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
 from interlock.governance.exceptions import Loosening
+from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
@@ -22,6 +23,7 @@ class MemoryStore:
     records: list[Stored] = field(default_factory=list)
     scan: Scan | None = None
     held: list[Key] = field(default_factory=list)
+    pinned: dict[tuple[str, str], Pin] = field(default_factory=dict)
     broken: bool = False
     changes: int = 0
 
@@ -58,6 +60,22 @@ class MemoryStore:
                 self.held[place] = replace(key, revoked_us=key.revoked_us or at_us)
                 return True
         return False
+
+    def keep_pins(self, pins: Sequence[Pin]) -> None:
+        self._ready()
+        self.pinned |= {(pin.server, pin.tool): pin for pin in pins}
+
+    def approve_pins(self, pins: Sequence[Pin]) -> tuple[str, ...]:
+        self._ready()
+        held = {pin: self.pinned.get((pin.server, pin.tool)) for pin in pins}
+        self.pinned |= {
+            (pin.server, pin.tool): pin for pin, now in held.items() if now and now.seen_digest == pin.seen_digest
+        }
+        return tuple(pin.tool for pin, now in held.items() if not now or now.seen_digest != pin.seen_digest)
+
+    def pins(self, server: str | None = None) -> tuple[Pin, ...]:
+        self._ready()
+        return tuple(pin for _, pin in sorted(self.pinned.items()) if server in (None, pin.server))
 
     def indexed(self, log: str) -> int:
         self._ready()

@@ -14,6 +14,7 @@ from interlock.gateway.encodings import COVERED, Decoder
 from interlock.gateway.reading import HttpRequest, RefusedError, RequestReader
 from interlock.gateway.settings import GatewaySettings
 from interlock.gateway.upstream import UpstreamConnection
+from interlock.gateway.waiting import Answering
 from interlock.guard import Forward, Head, Rules
 from interlock.guard.hiding import _can_change
 from interlock.model.errors import ProtocolError, UpstreamError
@@ -267,7 +268,7 @@ class Waiting:
     error: str = ""
     ended: bool = False
 
-    def connected(self, connection: UpstreamConnection) -> bool:
+    def connected(self, connection: Answering) -> bool:
         return connection is self.connection
 
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:

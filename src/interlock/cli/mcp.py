@@ -1,39 +1,84 @@
 """MCP servers and their tools.
 
-label  what each tool can cause and what it gives back, derived from its
-       definition: JSON lines on stdin, JSON lines on stdout
+list     the servers behind the gateway, and whether their tools are approved
+diff     what a server offers that is new, or not what was approved
+approve  allow what it offers now; a running gateway notices by itself
+wrap     start a server on stdin and stdout with the guard in between: put it
+         before the command in a client's configuration
+label    what each tool can cause and what it gives back, derived from its
+         definition: JSON lines on stdin, JSON lines on stdout
 
 A line has "server", "tool" (or "name"), "description", "inputSchema" and
 "annotations", as tools/list gives them. What comes out has "server", "tool"
 and "labels": "output" (trusted, secret, untrusted, untrusted+secret), "sink",
 "sensitive_args" {argument: kind}, "open_world", "reversible" and
 "annotation_conflict". A definition that cannot be read comes out with "error".
-Exit codes: 0 all were labelled, 3 some could not be read.
+Exit codes: 0 nothing waits, all were labelled; 1 tools wait for approval;
+3 some could not be read.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from interlock.cli import _options
+from interlock.config import Settings
 
-SUMMARY = "MCP servers and their tools: label"
+SUMMARY = "MCP servers and their tools: list, diff, approve, wrap, label"
 UNREADABLE = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
+    listing = commands.add_parser("list", help="show the servers and their tools")
+    diff = commands.add_parser("diff", help="show what is new or changed")
+    diff.add_argument("server", metavar="SERVER")
+    approve = commands.add_parser("approve", help="approve what a server offers now")
+    approve.add_argument("server", metavar="SERVER")
+    approve.add_argument("tool", metavar="TOOL", nargs="*")
+    approve.add_argument("--all", action="store_true", help="all of it")
     label = commands.add_parser("label", help="derive the labels of tool definitions on stdin")
     label.add_argument("--jsonl", action="store_true", required=True, help="JSON lines in and out")
-    _options.add(label)
+    wrap = commands.add_parser("wrap", help="a server on stdin and stdout, guarded")
+    wrap.usage = "interlock mcp wrap [options] -- CMD..."
+    wrap.add_argument("--server", metavar="NAME", help="what it is called (default: its package or file)")
+    wrap.add_argument("--workload", metavar="W", help="who uses it (default: the server's name)")
+    wrap.add_argument("--env", metavar="NAME", action="append", default=[], help="a variable that it is given")
+    for command in (listing, diff, approve, label, wrap):
+        _options.add(command)
+    wrap.add_argument("program", metavar="CMD...", nargs=argparse.REMAINDER, help="the server and its arguments")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Label what is on stdin; 3 if some of it could not be read."""
+    """Do it."""
     settings = _options.settings(args)
+    if args.what == "wrap":
+        from interlock.cli._mcp_wrap import wrap
+
+        return wrap(settings, args)
+    return _label(settings) if args.what == "label" else _pins(settings, args)
+
+
+def _pins(settings: Settings, args: argparse.Namespace) -> int:
+    from interlock.app import open_store
+    from interlock.cli import _mcp_pins
+
+    with contextlib.closing(open_store(settings)) as store:
+        match args.what:
+            case "list":
+                return _mcp_pins.print_list(settings, store)
+            case "diff":
+                return _mcp_pins.print_differences(store, args.server)
+            case _:
+                return _mcp_pins.approve(store, args)
+
+
+def _label(settings: Settings) -> int:
+    """Label what is on stdin; 3 if some of it could not be read."""
     whole = True
     for line in labelled(sys.stdin, settings.tools):
         whole = whole and "error" not in line

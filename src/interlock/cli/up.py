@@ -52,6 +52,10 @@ async def _serve(settings: Settings) -> None:
             print(f"models    {up.gateway}/{name}  ->  {upstream.url}", flush=True)
             if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
                 print(f"          {upstream.api_key_env} is not set: requests go out with no credential", flush=True)
+        for name, server in settings.mcp_servers.items():
+            print(f"tools     {up.gateway}/mcp/{name}  ->  {server.url or ' '.join(server.command)}", flush=True)
+            if server.api_key_env and not os.environ.get(server.api_key_env):
+                print(f"          {server.api_key_env} is not set: requests go out with no credential", flush=True)
         if settings.gateway.proxy:
             print(f"proxy     {up.gateway.replace('//', '//interlock:KEY@')}  for HTTPS_PROXY", flush=True)
             print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)

@@ -18,7 +18,7 @@ from interlock.gateway.ways import Origin
 
 JSON = b"application/json"
 REASONS = {
-    200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
+    200: b"OK", 202: b"Accepted", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 407: b"Proxy Authentication Required", 408: b"Request Timeout",
     411: b"Length Required", 413: b"Content Too Large", 415: b"Unsupported Media Type", 417: b"Expectation Failed",
     421: b"Misdirected Request",

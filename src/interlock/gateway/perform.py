@@ -1,17 +1,16 @@
 """Performs what the guard asks for one exchange, without a task: each thing that happens moves it on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from enum import Enum, auto
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any
 
 from interlock.gateway.failover import Turn
 from interlock.gateway.http import ClientConnection
 from interlock.gateway.routes import Route
-from interlock.gateway.upstream import UpstreamConnection
+from interlock.gateway.waiting import Answering, Replying
 from interlock.guard import (
     Begin,
     ClientGoneError,
-    Command,
     Emit,
     Exchange,
     Forward,
@@ -35,7 +34,11 @@ PASSED_ON = frozenset(
 FAMILIES = (b"x-ratelimit-", b"anthropic-ratelimit-", b"x-amzn-bedrock-")
 
 
-class _Wait(Enum):
+WAIT = object()
+"""What `Performer.perform` gives when the exchange goes on later."""
+
+
+class Wait(Enum):
     """What has to happen before the exchange can go on."""
 
     NOTHING = auto()
@@ -46,32 +49,27 @@ class _Wait(Enum):
 
 
 class Performer:
-    """One exchange under way.
+    """One exchange under way; there is a kind of it for each kind of peer, which does what only that peer needs.
 
     Rules: it never decides; what happens while something else is waited for waits as well; a record that cannot be
     written ends the exchange with 503, and a fault of interlock's own with 500; when it is over, the upstream's
     connection has been given back and the exchange has run to its end.
     """
 
+    stream_type = b"text/event-stream"
+
     def __init__(
-        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes,
-        credential: bytes,
-    ) -> None:  # fmt: skip
+        self, gateway: "Gateway", client: Replying, exchange: Generator[Any, Any, None], upstream: str
+    ) -> None:
         self._gateway = gateway
         self._client = client
         self._exchange = exchange
-        self._upstream = route.upstream
-        self.adapter = route.adapter
-        self._path = path
-        self._sent_headers = headers
-        self._credential = credential
-        self._body = b""
-        self._turn: Turn | None = None
-        self._connection: UpstreamConnection | None = None
+        self._upstream = upstream
+        self._connection: Answering | None = None
         self._failed: UpstreamError | None = None
         self._answer_headers = b""
         self._whole = True
-        self._wait = _Wait.NOTHING
+        self._wait = Wait.NOTHING
         self._streaming = self._replied = self._over = False
         self._noted: Record | None = None
 
@@ -83,12 +81,12 @@ class Performer:
 
     def stop(self) -> None:
         """The gateway stops: what still waits for the model is ended, and the client is told so."""
-        if self._wait in (_Wait.HEAD, _Wait.DATA):
+        if self._wait in (Wait.HEAD, Wait.DATA):
             self._throw(UpstreamError("was left, because interlock stops", where=self._upstream, status=503))
 
     # --- what happens on the wire ------------------------------------------------------------------------
 
-    def connected(self, connection: UpstreamConnection) -> bool:
+    def connected(self, connection: Answering) -> bool:
         """There is a connection to the upstream; whether it is still wanted."""
         if not self._over:
             self._connection = connection
@@ -96,38 +94,28 @@ class Performer:
 
     def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
         """The upstream's answer has begun."""
-        assert self._wait is _Wait.HEAD
-        assert self._turn
-        assert self._connection
-        if self._turn.passes_answer(head.status):
-            connection, self._connection = self._connection, None
-            connection.release()
-            self._ask(self._turn)
-            return
-        self._answer_headers = b"".join(
-            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
-        )
+        assert self._wait is Wait.HEAD
         self._whole = not head.streamed
-        self._go(head)
+        self._go(self.begun(head, headers))
+
+    def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
+        """What the guard is told of an answer that has begun."""
+        raise NotImplementedError
 
     def on_data(self) -> None:
         """More of the answer has come."""
-        if self._wait is _Wait.DATA and (told := self._read()) is not _WAIT:
+        if self._wait is Wait.DATA and (told := self._read()) is not WAIT:
             self._go(told)
 
     def on_error(self, error: UpstreamError) -> None:
         """The upstream failed."""
-        connection, self._connection = self._connection, None
-        if self._wait is _Wait.HEAD and self._turn and self._turn.passes_error(error, sent=connection is not None):
-            self._ask(self._turn)
-            return
-        self._failed = error
-        if self._wait in (_Wait.HEAD, _Wait.DATA):
+        self._connection, self._failed = None, error
+        if self._wait in (Wait.HEAD, Wait.DATA):
             self._throw(error)
 
     def durable(self, error: Exception | None) -> None:
         """The record that was waited for is on the disk, or could not be written."""
-        if self._wait is not _Wait.DISK:
+        if self._wait is not Wait.DISK:
             return
         if error:
             self._give_up(error)
@@ -138,7 +126,7 @@ class Performer:
         self._throw(ClientGoneError())
 
     def _client_writable(self) -> None:
-        if self._wait is _Wait.CLIENT:
+        if self._wait is Wait.CLIENT:
             self._go(None)
 
     # --- what the guard asks -----------------------------------------------------------------------------
@@ -149,70 +137,56 @@ class Performer:
     def _throw(self, error: Exception) -> None:
         self._advance(lambda: self._exchange.throw(error))
 
-    def _tell(self, told: object) -> Command:
+    def _tell(self, told: object) -> object:
         if isinstance(told, UpstreamError):
             return self._exchange.throw(told)
-        return self._exchange.send(told)  # type: ignore[arg-type]
+        return self._exchange.send(told)
 
-    def _advance(self, step: Callable[[], Command]) -> None:
+    def _advance(self, step: Callable[[], object]) -> None:
         """Go on with `step` until the exchange has to wait, or is over."""
         if self._over:
             return
-        self._wait = _Wait.NOTHING
+        self._wait = Wait.NOTHING
         try:
             command = step()
-            while (told := self._perform(command)) is not _WAIT:
+            while (told := self.perform(command)) is not WAIT:
                 command = self._tell(told)
         except (StopIteration, ClientGoneError):
             self._finish()
         except Exception as error:  # noqa: BLE001 - the process's edge: a fault ends this exchange and no other
             self._give_up(error)
 
-    def _perform(self, command: Command) -> object:
-        """Do it; what the guard is told (an UpstreamError is thrown), or _WAIT if that comes later."""
+    def perform(self, command: object) -> object:
+        """Do it; what the guard is told (an UpstreamError is thrown), or `WAIT` if that comes later."""
         match command:
             case Note(record=record, durable=durable):
-                if self._turn and self._turn.passed:
-                    steps = (*self._turn.passed, *record.steps)
-                    record = record._replace(upstream=self._turn.pool.name, steps=steps)
                 number = self._gateway.log.append(record)
                 self._noted = record
                 if durable:
-                    self._wait = _Wait.DISK
+                    self._wait = Wait.DISK
                     self._gateway.when_durable(number, self)
-                    return _WAIT
+                    return WAIT
                 return None
-            case Forward(body=body):
-                self._wait, self._body = _Wait.HEAD, body
-                self._turn = Turn(self._gateway.pools, self._upstream)
-                self._ask(self._turn)
-                return _WAIT
             case Read():
                 return self._read()
             case Begin():
                 self._streaming = True
-                self._client.begin_stream(self.adapter.stream_type, self._answer_headers)
+                self._client.begin_stream(self.stream_type, self._answer_headers)
                 return None
             case Emit(data=data):
                 self._client.write(data)
                 if self._client.writable:
                     return None
-                self._wait = _Wait.CLIENT
-                return _WAIT
-            case Reply(status=status, body=body, retry_after_s=wait_s):
-                self._client.on_gone = None
-                self._replied = True
-                retry = b"retry-after: %d\r\n" % wait_s if wait_s else b""
-                self._client.reply(status, body, self._answer_headers + retry)
-                return None
+                self._wait = Wait.CLIENT
+                return WAIT
             case _:
-                assert_never(command)
+                raise AssertionError(f"nobody performs a {type(command).__name__}")
 
-    def _ask(self, turn: Turn) -> None:
-        """Send the request to the upstream whose turn it is."""
-        # INVARIANT: a client's own key goes to the upstream that it asked for, and to no other.
-        own = self._credential if turn.pool.name == self._upstream else b""
-        turn.pool.send(self._path, self._sent_headers + own, self._body, self.adapter, self)
+    def reply(self, status: int, body: bytes, headers: bytes = b"") -> None:
+        """The whole answer to the client."""
+        self._client.on_gone = None
+        self._replied = True
+        self._client.reply(status, body, self._answer_headers + headers)
 
     def _read(self) -> Told | UpstreamError | object:
         if self._failed:
@@ -224,8 +198,8 @@ class Performer:
                 return data or b""
             if data != b"":
                 return data
-        self._wait = _Wait.DATA
-        return _WAIT
+        self._wait = Wait.DATA
+        return WAIT
 
     def _finish(self) -> None:
         """The exchange has run to its end."""
@@ -249,11 +223,75 @@ class Performer:
 
     def _end(self) -> None:
         self._over = True
-        self._wait = _Wait.NOTHING
+        self._wait = Wait.NOTHING
         if self._connection:
             self._connection.release()
             self._connection = None
         self._gateway.finished(self)
 
 
-_WAIT = object()
+class ModelPerformer(Performer):
+    """An exchange with a model's server, or with the one that stands in for it."""
+
+    def __init__(
+        self, gateway: "Gateway", client: ClientConnection, exchange: Exchange, route: Route, path: str, headers: bytes,
+        credential: bytes,
+    ) -> None:  # fmt: skip
+        super().__init__(gateway, client, exchange, route.upstream)
+        self.adapter = route.adapter
+        self.stream_type = route.adapter.stream_type
+        self._path = path
+        self._sent_headers = headers
+        self._credential = credential
+        self._body = b""
+        self._turn: Turn | None = None
+
+    def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
+        """The upstream's answer has begun; or it says that it does not do the work, and the next one is asked."""
+        assert self._turn
+        assert self._connection
+        if self._turn.passes_answer(head.status):
+            connection, self._connection = self._connection, None
+            connection.release()
+            self._ask(self._turn)
+        else:
+            super().on_head(head, headers)
+
+    def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
+        """The head as it is; some of the headers are the client's."""
+        self._answer_headers = b"".join(
+            b"%b: %b\r\n" % pair for pair in headers if pair[0] in PASSED_ON or pair[0].startswith(FAMILIES)
+        )
+        return head
+
+    def on_error(self, error: UpstreamError) -> None:
+        """The upstream failed; perhaps another one is asked."""
+        sent = self._connection is not None
+        if self._wait is Wait.HEAD and self._turn and self._turn.passes_error(error, sent=sent):
+            self._connection = None
+            self._ask(self._turn)
+        else:
+            super().on_error(error)
+
+    def perform(self, command: object) -> object:
+        """Do it; see `Performer`."""
+        match command:
+            case Note(record=record, durable=durable) if self._turn and self._turn.passed:
+                steps = (*self._turn.passed, *record.steps)
+                return super().perform(Note(record._replace(upstream=self._turn.pool.name, steps=steps), durable))
+            case Forward(body=body):
+                self._wait, self._body = Wait.HEAD, body
+                self._turn = Turn(self._gateway.pools, self._upstream)
+                self._ask(self._turn)
+                return WAIT
+            case Reply(status=status, body=body, retry_after_s=wait_s):
+                self.reply(status, body, b"retry-after: %d\r\n" % wait_s if wait_s else b"")
+                return None
+            case _:
+                return super().perform(command)
+
+    def _ask(self, turn: Turn) -> None:
+        """Send the request to the upstream whose turn it is."""
+        # INVARIANT: a client's own key goes to the upstream that it asked for, and to no other.
+        own = self._credential if turn.pool.name == self._upstream else b""
+        turn.pool.send(self._path, self._sent_headers + own, self._body, self.adapter, self)

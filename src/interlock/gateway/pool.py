@@ -8,7 +8,8 @@ from interlock.gateway.aws import Signer
 from interlock.gateway.endpoint import address_parts, key_bytes, tls_context
 from interlock.gateway.routes import joined
 from interlock.gateway.settings import GatewaySettings, Upstream
-from interlock.gateway.upstream import UpstreamConnection, Waiter
+from interlock.gateway.upstream import UpstreamConnection
+from interlock.gateway.waiting import Waiter
 from interlock.model.errors import UpstreamError
 from interlock.protocols import BEARER, Adapter, Credential
 
@@ -99,13 +100,17 @@ class Pool:
             adapter.method, target.encode(), self._fixed, self._credential(adapter, target, body),
             len(body), headers, body,
         )  # fmt: skip
+        self.dispatch(data, adapter.stream_type, waiter)
+
+    def dispatch(self, data: bytes, stream_type: bytes, waiter: Waiter) -> None:
+        """Send the bytes of a whole request, over a kept connection or a new one."""
         while self._idle:
             connection, _ = self._idle.popitem()
             if connection.is_open and connection.is_quiet:
-                self._begin(connection, data, adapter.stream_type, waiter)
+                self._begin(connection, data, stream_type, waiter)
                 return
             connection.close()
-        self._task(self._loop.create_task(self._connect(data, adapter.stream_type, waiter)))
+        self._task(self._loop.create_task(self._connect(data, stream_type, waiter)))
 
     def stream_deadline(self) -> float:
         """Until when the next piece of an answer has to come."""

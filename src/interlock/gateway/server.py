@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
-from interlock.gateway.perform import Performer
+from interlock.gateway.mcp import FOLDER, McpDoor
+from interlock.gateway.perform import ModelPerformer, Performer
 from interlock.gateway.pool import FORMS, Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
@@ -68,6 +69,7 @@ class Gateway:
     pools: MutableMapping[str, Pool]
     request_id: Callable[[], str]
     proxy: Proxy | None = None
+    mcp: McpDoor | None = None
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
     routes: Routes = field(init=False)
@@ -92,6 +94,8 @@ class Gateway:
             where = f"gateway {host}:{port}"
             hint = "is another interlock running? set [gateway] port"
             raise ConfigError(f"cannot listen: {error}", where=where, hint=hint) from error
+        if self.mcp:
+            self.mcp.attach(self)
         self.note(RecordKind.GATEWAY, reason="started", policy_hash=self.rules.policies.hash)
         self.task(self._sweep())
         listening: int = self._server.sockets[0].getsockname()[1]
@@ -113,6 +117,8 @@ class Gateway:
         await self._drain(FLUSH_S)
         for pool in self.pools.values():
             pool.close()
+        if self.mcp:
+            await self.mcp.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -165,6 +171,9 @@ class Gateway:
         if path == "/healthz":
             self._health(client, _presented(request.headers))
             return
+        if self.mcp and path.startswith(FOLDER):
+            self.mcp.serve(self, client, request, _presented(request.headers))
+            return
         route = self.routes.find(path)
         if route is None:
             told = f"this address is not covered, so nothing was sent on. Covered: {self.routes.covered}"
@@ -207,7 +216,10 @@ class Gateway:
             if name in request.headers
         )
         steps = exchange(adapter, below, request.body, call, self.rules)
-        performer = Performer(self, client, steps, route, sent, headers, credential)
+        self.perform(ModelPerformer(self, client, steps, route, sent, headers, credential))
+
+    def perform(self, performer: Performer) -> None:
+        """Begin an exchange."""
         self.performing.add(performer)
         performer.start()
 
@@ -284,6 +296,8 @@ class Gateway:
             client.expire()
         for pool in self.pools.values():
             pool.sweep(now)
+        if self.mcp:
+            self.mcp.sweep(now)
 
     # --- the rest ----------------------------------------------------------------------------------------
 

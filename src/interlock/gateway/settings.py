@@ -35,6 +35,9 @@ class GatewaySettings:
     tunnel_hosts: tuple[str, ...] = setting(
         (), "Hosts, with all below them, that pass the proxy unread whatever they are, also at private addresses."
     )
+    mcp_origins: tuple[str, ...] = setting(
+        (), "Origins of web pages that may reach the MCP servers, such as https://chat.example, beside this machine's."
+    )
     unsafe_pass_credentials: bool = setting(
         False, "Let clients of the proxy use a provider's key of their own where interlock holds none for the host."
     )

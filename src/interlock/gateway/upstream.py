@@ -3,11 +3,12 @@
 import asyncio
 import io
 import select
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
 from interlock.gateway.encodings import IDENTITY, Decoder
+from interlock.gateway.waiting import Waiter
 from interlock.guard import Head
 from interlock.model.errors import ProtocolError, UpstreamError
 
@@ -19,26 +20,6 @@ SWITCHING = 101
 FIRST_FINAL = 200
 # Bytes of an answer that wait to be read before the connection is told to stop sending.
 HIGH_WATER = 262_144
-
-
-class Waiter(Protocol):
-    """Whoever waits for an answer. After `on_error` nothing more is said."""
-
-    def connected(self, connection: "UpstreamConnection") -> bool:
-        """There is a connection, which may be at once; whether it is still wanted."""
-        ...
-
-    def on_head(self, head: Head, headers: list[tuple[bytes, bytes]]) -> None:
-        """The answer has begun."""
-        ...
-
-    def on_data(self) -> None:
-        """There is more to `take`, or the end."""
-        ...
-
-    def on_error(self, error: UpstreamError) -> None:
-        """The answer will not come, or not whole."""
-        ...
 
 
 class UpstreamConnection(asyncio.Protocol):

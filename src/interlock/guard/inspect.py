@@ -81,7 +81,7 @@ def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, 
         case Text():
             text, channel = event.text, event.channel
         case ToolDefinition():
-            return [(signal, Channel.TOOL_DESCRIPTION) for signal in _scan_description(event, rules)]
+            return [(signal, Channel.TOOL_DESCRIPTION) for signal in scan_description(event, rules)]
         case Opaque():
             text, channel = event.text, Channel.RETRIEVED
         case Media(source="url"):
@@ -92,7 +92,7 @@ def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, 
     return [(signal, channel) for signal in found]
 
 
-def _scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
+def scan_description(tool: ToolDefinition, rules: Rules) -> tuple[Signal, ...]:
     """The signals of all that a tool says of itself: its description, and those of its arguments."""
     schema = encode(tool.schema).decode().replace("\\n", "\n").replace("\\t", "\t")
     text = f"{tool.description}\n{schema}"

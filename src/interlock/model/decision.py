@@ -13,6 +13,22 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What a user asked a workload to do: the request in the user's own words, and how far it reaches.
+
+    `servers` and `tools` are what it may use, None for all that the workload may. Times in us.
+    """
+
+    id: str
+    workload: str
+    request: str
+    issued_us: int
+    expires_us: int
+    servers: tuple[str, ...] | None = None
+    tools: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """Permitted by these policies."""
 

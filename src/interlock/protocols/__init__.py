@@ -21,6 +21,7 @@ from interlock.protocols._json import values as values
 from interlock.protocols._json import where as where
 from interlock.protocols._routes import Pattern as Pattern
 from interlock.protocols._routes import Target as Target
+from interlock.protocols._sse import Events as Events
 
 Document: TypeAlias = dict[str, Any]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.record import Record
 
@@ -109,6 +110,18 @@ class Store(Protocol):
 
     def revoke_key(self, key_id: str, at_us: int) -> bool:
         """Whether there was such a key; a second call keeps the first time."""
+        ...
+
+    def keep_pins(self, pins: Sequence[Pin]) -> None:
+        """Keep what is offered now; what somebody has approved meanwhile stays approved."""
+        ...
+
+    def approve_pins(self, pins: Sequence[Pin]) -> tuple[str, ...]:
+        """Approve these, each only if it is still what is offered; the names of those that are not."""
+        ...
+
+    def pins(self, server: str | None = None) -> tuple[Pin, ...]:
+        """What is known of the tools of a server, or of all, by server and name."""
         ...
 
     def indexed(self, log: str) -> int:

@@ -10,10 +10,11 @@ from sqlalchemy import URL, Connection, Select, and_, delete, func, insert, sele
 from sqlalchemy.exc import IntegrityError
 
 from interlock.audit.canonical import decode, encode
+from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.errors import AuditError, StoreError
 from interlock.model.record import RecordKind
-from interlock.store import Key, Session, Stored, Usage, Used, sums, tables
+from interlock.store import Key, Session, Stored, Usage, Used, pins, sums, tables
 from interlock.store.database import Database
 from interlock.store.tally import HOUR_US, count_blocked, name, tally
 
@@ -88,6 +89,21 @@ class SqlStore:
         with self._database.write() as db:
             db.execute(update(tables.keys).where(this, tables.keys.c.revoked_us.is_(None)).values(revoked_us=at_us))
             return db.execute(select(tables.keys.c.id).where(this)).first() is not None
+
+    def keep_pins(self, kept: Sequence[Pin]) -> None:
+        """Keep what is offered now; what somebody has approved meanwhile stays approved."""
+        with self._database.write() as db:
+            pins.keep(db, kept)
+
+    def approve_pins(self, approved: Sequence[Pin]) -> tuple[str, ...]:
+        """Approve these, each only if it is still what is offered; the names of those that are not."""
+        with self._database.write() as db:
+            return pins.approve(db, approved)
+
+    def pins(self, server: str | None = None) -> tuple[Pin, ...]:
+        """What is known of the tools of a server, or of all, by server and name."""
+        with self._database.read() as db:
+            return pins.known(db, server)
 
     def indexed(self, log: str) -> int:
         """How many records of this log the index holds; the next one to add has that number."""

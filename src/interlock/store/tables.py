@@ -1,7 +1,7 @@
 """The database's tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
 
 Times are microseconds. `records`, `sessions`, `usage`, `used` and `hours` are the index over the audit logs: they can
-be emptied and filled again from the files at any time. `keys` and `scans` are the only copy.
+be emptied and filled again from the files at any time. `keys`, `scans` and `pins` are the only copy.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
@@ -34,6 +34,21 @@ keys = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
+)
+
+# What is known of each tool of each MCP server; documents are canonical JSON. See `interlock.mcp.pins.Pin`.
+pins = Table(
+    "pins",
+    metadata,
+    Column("server", String(64), primary_key=True),
+    Column("tool", String(128), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("approved_us", BigInteger),
+    Column("approved_by", Text, nullable=False),
+    Column("seen_digest", String(64), nullable=False),
+    Column("seen_document", Text, nullable=False),
+    Column("seen_us", BigInteger, nullable=False),
 )
 
 # `body` is the canonical bytes; `blocked` counts what was not permitted in it.

@@ -1,0 +1,107 @@
+"""What `interlock mcp list`, `diff` and `approve` do: the tools of MCP servers, and whether they are approved."""
+
+import argparse
+import time
+
+from interlock.cli._output import console, shown
+from interlock.config import Settings
+from interlock.mcp.pins import Pin, Standing, differences
+from interlock.model.errors import UsageError
+from interlock.store.sql import SqlStore
+
+# Of a text that is shown beside another one.
+LONGEST = 600
+
+
+def print_list(settings: Settings, store: SqlStore) -> int:
+    """Every server, and each of its tools with what stands behind it; 1 if one waits."""
+    from rich.table import Table
+
+    out, pins = console(), store.pins()
+    names = sorted({*settings.mcp_servers, *(pin.server for pin in pins)})
+    if not names:
+        out.print("no MCP servers; put one into interlock.toml: \\[mcp.servers.NAME]")
+        return 0
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("server", "tool", "state", "since"):
+        table.add_column(heading, no_wrap=heading in ("state", "since"), overflow="fold")
+    for name in names:
+        known = [pin for pin in pins if pin.server == name]
+        if not known:
+            table.add_row(shown(name), "[dim]not used yet[/]", "", "")
+        for pin in known:
+            table.add_row(shown(pin.server), shown(pin.tool), _state(pin), _date(pin))
+    out.print(table)
+    waiting = sum(pin.standing is not Standing.APPROVED for pin in pins)
+    if waiting:
+        out.print(f"\n{waiting} blocked: see what it is with interlock mcp diff SERVER, then interlock mcp approve")
+    return 1 if waiting else 0
+
+
+def print_differences(store: SqlStore, server: str) -> int:
+    """What is new or changed of a server's tools, place by place; 1 if there is something."""
+    out = console()
+    waiting = [pin for pin in _known(store, server) if pin.standing is not Standing.APPROVED]
+    if not waiting:
+        out.print(f"everything that {shown(server)} offers is approved")
+        return 0
+    for pin in waiting:
+        if pin.standing is Standing.NEW:
+            out.print(f"[bold]{shown(pin.tool)}[/] is new: nobody has approved it")
+        else:
+            out.print(f"[bold]{shown(pin.tool)}[/] is not what was approved on {_date(pin)}")
+        for place, was, now in differences(pin):
+            out.print(f"  {shown(place)}")
+            if was:
+                out.print(f"    [red]- {shown(_cut(was))}[/]")
+            if now:
+                out.print(f"    [green]+ {shown(_cut(now))}[/]")
+    out.print(f"\nto allow it: interlock mcp approve {shown(server)} --all, or the names of tools")
+    return 1
+
+
+def approve(store: SqlStore, args: argparse.Namespace) -> int:
+    """Approve what a server offers now; 1 if it has changed meanwhile."""
+    out, known = console(), {pin.tool: pin for pin in _known(store, args.server)}
+    if args.all == bool(args.tool):
+        raise UsageError("name the tools, or give --all")
+    if unknown := [tool for tool in args.tool if tool not in known]:
+        hint = "see: interlock mcp list"
+        raise UsageError(f"{args.server} has not offered {', '.join(map(repr, unknown))}", hint=hint)
+    chosen = known.values() if args.all else [known[tool] for tool in args.tool]
+    waiting = [pin for pin in chosen if pin.standing is not Standing.APPROVED]
+    now_us = time.time_ns() // 1000
+    missed = store.approve_pins([pin.approved("operator", now_us) for pin in waiting])
+    for pin in waiting:
+        state = "offered otherwise by now, not approved" if pin.tool in missed else "approved"
+        out.print(f"{shown(pin.tool)}: {state}")
+    if not waiting:
+        out.print("nothing of it waits for approval")
+    return 1 if missed else 0
+
+
+def _known(store: SqlStore, server: str) -> tuple[Pin, ...]:
+    pins = store.pins(server)
+    if not pins:
+        hint = "a server is known once a client has listed its tools through the gateway"
+        raise UsageError(f"nothing is known of an MCP server {server!r}", hint=hint)
+    return pins
+
+
+def _state(pin: Pin) -> str:
+    match pin.standing:
+        case Standing.APPROVED:
+            return "[green]approved[/]" if pin.approved_by == "operator" else "[green]first use[/]"
+        case Standing.NEW:
+            return "[red]new[/]"
+        case Standing.CHANGED:
+            return "[red]changed[/]"
+
+
+def _date(pin: Pin) -> str:
+    at_us = pin.approved_us if pin.approved_us is not None else pin.seen_us
+    return time.strftime("%Y-%m-%d", time.gmtime(at_us / 1e6))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"

@@ -1,0 +1,120 @@
+"""What `interlock mcp wrap -- CMD` does: a server on stdin and stdout, with the guard in between."""
+
+import argparse
+import asyncio
+import itertools
+import os
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from interlock.app import mcp_door, now_us, open_log, open_store, rules
+from interlock.config import Settings
+from interlock.gateway.mcp import McpDoor
+from interlock.gateway.mcp_stdio import Lines
+from interlock.gateway.server import Gateway
+from interlock.guard.mcp.settings import McpServer
+from interlock.identity.keys import Keyring
+from interlock.knowledge import launched
+from interlock.model.decision import Principal
+from interlock.model.errors import AuditError, UsageError
+from interlock.protocols import adapters
+from interlock.store.log import AuditLog
+from interlock.store.sql import SqlStore
+
+# Programs of one server that clients may have started at the same time; each has a log of its own.
+MOST_LOGS = 16
+FOLLOW_S = 0.5
+
+
+def wrap(settings: Settings, args: argparse.Namespace) -> int:
+    """Serve until the client closes its side."""
+    command = args.program[1:] if args.program[:1] == ["--"] else args.program
+    if not command:
+        raise UsageError("there is no server to start", hint="interlock mcp wrap -- CMD...")
+    name = args.server or server_name(command)
+    declared = settings.mcp_servers.get(name, McpServer())
+    server = replace(declared, url="", api_key_env="", command=tuple(command))
+    if args.env:
+        server = replace(server, env=(*server.env, *args.env))
+    wrapped = replace(settings, mcp_servers={name: server}, upstreams={})
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(wrapped, name, args.workload or name, os.environ))
+    return 0
+
+
+def server_name(command: list[str]) -> str:
+    """What a server is called that nobody has named: its package, else its file.
+
+    >>> server_name(["npx", "-y", "@modelcontextprotocol/server-github@1.0.0"]), server_name(["/opt/notes-mcp"])
+    ('modelcontextprotocol-server-github', 'notes-mcp')
+    """
+    launch = launched(command[0], command[1:])
+    if launch:
+        text = launch.package.partition(":")[2]
+    else:
+        text = next((Path(word).stem for word in command[1:] if re.search(r"\.\w{2,3}$", word)), Path(command[0]).name)
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64] or "server"
+
+
+async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str, str]) -> None:
+    loop = asyncio.get_running_loop()
+    server = settings.mcp_servers[name]
+    with closing(open_store(settings)) as store, _log(settings, name) as log:
+        door = mcp_door(settings, env, store.pins(name), lambda _, pins: store.keep_pins(pins), loop)
+        assert door
+        token = env.get("INTERLOCK_TASK", "")
+        if token and door.taskmaster.prove(token, now_us()).workload != workload:
+            raise UsageError("the task in INTERLOCK_TASK is another workload's", hint="see --workload")
+        run, numbers = secrets.token_hex(4), itertools.count(1)
+        ids = (f"{run}-{number}" for number in numbers)
+        ready = rules(settings, [env.get(one, "") for one in server.env])
+        gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
+        door.attach(gateway)
+        beside = [loop.create_task(log.run()), loop.create_task(_follow(store, name, door))]
+        reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        lines = Lines(gateway, door, door.servers[name], Principal(workload, "wrap"), token, _write)
+        try:
+            await lines.serve(reader)
+        finally:
+            await door.close()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _follow(store: SqlStore, name: str, door: McpDoor) -> None:
+    """What somebody approves meanwhile is in force within a second."""
+    seen = store.version()
+    while True:
+        await asyncio.sleep(FOLLOW_S)
+        if (version := await asyncio.to_thread(store.version)) != seen:
+            seen = version
+            door.servers[name].catalogue.saved(pins := await asyncio.to_thread(store.pins, name))
+            door.replace_pins(pins)
+
+
+def _log(settings: Settings, name: str) -> AuditLog:
+    """A log of its own for each program that runs at the same time. Raises: AuditError."""
+    number = 1
+    while True:
+        called = f"wrap-{name}"[:56] + (f"-{number}" if number > 1 else "")
+        try:
+            return open_log(replace(settings, gateway=replace(settings.gateway, name=called)), now_us)
+        except AuditError as error:
+            # Only one that is in use is passed over: a damaged one is told.
+            number += 1
+            if number > MOST_LOGS or not error.what.startswith("another process"):
+                raise
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,20 @@
+"""One exchange with an MCP server as a generator: it asks for I/O, inspects, decides.
+
+`exchange.py` is what a client's message sets off; `link.py` speaks with the server, in whichever era it speaks;
+`tools.py` lists and calls, `others.py` does everything else; `state.py` is what is remembered between exchanges.
+"""
+
+from interlock.guard.mcp.commands import Answered as Answered
+from interlock.guard.mcp.commands import Keep as Keep
+from interlock.guard.mcp.commands import McpCommand as McpCommand
+from interlock.guard.mcp.commands import McpExchange as McpExchange
+from interlock.guard.mcp.commands import McpTold as McpTold
+from interlock.guard.mcp.commands import Respond as Respond
+from interlock.guard.mcp.commands import Send as Send
+from interlock.guard.mcp.commands import Tell as Tell
+from interlock.guard.mcp.exchange import Inbound as Inbound
+from interlock.guard.mcp.exchange import mcp_exchange as mcp_exchange
+from interlock.guard.mcp.link import ASKED_BACK as ASKED_BACK
+from interlock.guard.mcp.link import unasked as unasked
+from interlock.guard.mcp.state import Memories as Memories
+from interlock.guard.mcp.state import Server as Server

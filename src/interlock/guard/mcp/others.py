@@ -1,0 +1,98 @@
+"""Everything that is no tool: resources, prompts, completion, and what the server says of itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlock.guard.commands import Note
+from interlock.guard.mcp.content import received, withheld
+from interlock.guard.mcp.link import Steps, ask
+from interlock.guard.mcp.state import INSTRUCTIONS, Link
+from interlock.guard.mcp.tools import refreshed
+from interlock.guard.mcp.visit import Visit
+from interlock.mcp.eras import LISTS, MODERN
+from interlock.mcp.messages import INVALID_PARAMS, MessageError, Request
+from interlock.model.decision import Allow, Deny
+from interlock.model.event import ToolCall
+from interlock.model.record import Origin, Step, Verdict
+from interlock.protocols import encode, texts
+
+# What of a server's capabilities a client is told: nothing that would need a stream from the server to it.
+_OFFERED = ("tools", "resources", "prompts", "completions")
+# A scheme that sends whoever reads it elsewhere.
+_ELSEWHERE = ("http:", "https:", "ftp:", "ws:", "wss:", "data:")
+LEAK = "It holds what a detector took for a secret."
+
+
+def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
+    """What a client learns of the server when it connects, in the form of `initialize`."""
+    yield from refreshed(visit, link)
+    told: dict[str, Any] = {
+        "capabilities": {name: {} for name in _OFFERED if name in link.capabilities},
+        "serverInfo": {key: link.about[key] for key in ("name", "version", "title") if key in link.about}
+        or {"name": visit.server.name, "version": ""},
+    }
+    # They go into the model's system prompt: only those that are approved, as any tool is.
+    if link.instructions and visit.server.catalogue.definition(INSTRUCTIONS):
+        told["instructions"] = link.instructions
+    return told
+
+
+def discover(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
+    """The same, in the form of `server/discover`."""
+    told = yield from about(visit, link)
+    meta = {"io.modelcontextprotocol/serverInfo": told.pop("serverInfo")}
+    return told | {"supportedVersions": [MODERN], "_meta": meta}
+
+
+def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
+    """The result of a request that only reads: a list, a resource, a prompt, a completion."""
+    method = request.method
+    call = ToolCall((), visit.call.request, method, encode(request.params).decode())
+    denied = _denied(visit, request)
+    step = Step(
+        kind="request",
+        size=len(call.arguments),
+        digest=visit.rules.digest(call.arguments),
+        tool=method,
+        sink="read",
+        verdict=Verdict.BLOCKED if denied else Verdict.ALLOWED,
+        reason=denied.reason if denied else "",
+        policies=denied.policies if denied else (),
+    )
+    yield Note(visit.log.request(0, (step,), denied))
+    if denied and method in LISTS:
+        return {LISTS[method]: []}
+    if denied:
+        raise MessageError(INVALID_PARAMS, "not permitted", id=request.id)
+    params = {key: value for key, value in request.params.items() if key not in ("inputResponses", "requestState")}
+    result = yield from ask(visit, link, method, params)
+    if method == "resources/list":
+        _note_listed(visit, result)
+    if received(visit, result, call) == withheld():
+        raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id)
+    return result
+
+
+def _denied(visit: Visit, request: Request) -> Deny | None:
+    """Why a request may not go to the server; None if it may."""
+    if visit.holds_secret([text for _, text in texts(request.params, ())]):
+        return Deny(LEAK)
+    uri, sink = request.params.get("uri"), "read"
+    if request.method == "resources/read":
+        if not isinstance(uri, str):
+            raise MessageError(INVALID_PARAMS, "uri is missing", id=request.id)
+        if uri.lower().startswith(_ELSEWHERE) and not visit.server.listed.get(uri):
+            sink = "fetch"
+            if visit.memory.conversation.find(uri).origins[0] not in (Origin.USER, Origin.SYSTEM, Origin.INTERNAL):
+                return Deny("An address that neither the user nor the server's own list holds.")
+    decision = visit.allows(request.method, sink)
+    return None if isinstance(decision, Allow) else decision
+
+
+def _note_listed(visit: Visit, result: Mapping[str, Any]) -> None:
+    """Remember the addresses that a server lists as its own."""
+    found = result.get("resources")
+    for one in found if isinstance(found, list) else ():
+        uri = one.get("uri") if isinstance(one, dict) else None
+        if isinstance(uri, str) and len(uri) <= 2_048:
+            visit.server.listed.put(uri, True)

@@ -1,0 +1,65 @@
+"""What can be set about an MCP server behind the gateway."""
+
+import re
+from dataclasses import dataclass
+
+from interlock.model.errors import ConfigError
+from interlock.model.settings import setting
+
+# A name stands in an address, in the log and in policies.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_URL = re.compile(r"https?://[^/]")
+_DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """`[mcp.servers.<name>]`: a server, reached at `/mcp/<name>`. Give `url`, or `command` for one that is started."""
+
+    url: str = setting("", "Address of a server that speaks streamable HTTP, such as https://host/mcp.")
+    command: tuple[str, ...] = setting(
+        (), "Program and arguments of a server that speaks on stdin and stdout. No shell reads them."
+    )
+    sha256: str = setting("", "What the program's file must hash to, in hex; it is not started otherwise.")
+    env: tuple[str, ...] = setting(
+        (), "Variables of the gateway's environment that the program is given, beside PATH, HOME, LANG and TZ."
+    )
+    cwd: str = setting("", "Folder in which the program is started; empty takes the gateway's.")
+    api_key_env: str = setting(
+        "", "Environment variable that holds the credential for `url`. Clients' own are never passed on."
+    )
+    ca_file: str = setting("", "PEM file of the authorities to trust for `url`; empty takes the system's.")
+    auth: str = setting(
+        "bearer",
+        "How to show the credential: bearer, x-api-key or api-key.",
+        choices=("bearer", "x-api-key", "api-key"),
+    )
+    pin: str = setting(
+        "first-use",
+        "Tools that a server offers when it is first used are approved by that (first-use), or wait for"
+        " `interlock mcp approve` (approve). Tools that are new or changed later always wait.",
+        choices=("first-use", "approve"),
+    )
+    workloads: tuple[str, ...] | None = setting(None, "Workloads that may use it; not given: all.")
+    max_result_bytes: int = setting(4_194_304, "An answer's bytes; a longer one becomes an error.", least=1)
+    list_ttl_s: int = setting(60, "After so long the server's tools are listed again before a call.", least=1)
+
+
+def check_server(name: str, server: McpServer) -> None:
+    """Refuse a table that makes no server. Raises: ConfigError that names the setting in its `where`."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"an MCP server cannot be called {name!r}", where="", hint="letters, digits, - and _")
+    if bool(server.url) == bool(server.command):
+        hint = "url for one that speaks HTTP, command for one that is started here"
+        raise ConfigError(f"MCP server {name!r} needs a url or a command, and not both", where="url", hint=hint)
+    if server.url and not _URL.match(server.url):
+        hint = 'an http or https address, such as url = "https://host/mcp"'
+        raise ConfigError(f"MCP server {name!r} cannot be at {server.url!r}", where="url", hint=hint)
+    if not _DIGEST.fullmatch(server.sha256):
+        hint = "64 digits and small letters, as sha256sum prints them"
+        raise ConfigError(f"MCP server {name!r} has what is no SHA-256", where="sha256", hint=hint)
+    if server.command and server.api_key_env:
+        hint = f"put it into env: env = [{server.api_key_env!r}]"
+        raise ConfigError(
+            f"MCP server {name!r} is started, so its credential is a variable", where="api_key_env", hint=hint
+        )

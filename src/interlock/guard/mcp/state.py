@@ -1,0 +1,261 @@
+"""What is remembered between exchanges: what each server is and offers, who is connected, what each task has read."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from interlock.guard.mcp.settings import McpServer
+from interlock.mcp.eras import Era
+from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
+from interlock.model.decision import Principal, Task
+from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
+from interlock.model.record import Origin
+from interlock.provenance import Conversation, ToolLabels
+
+# Clients of one server that are connected at once, and how long a silent one is remembered.
+MOST_SESSIONS = 10_000
+SESSION_US = 3_600 * 1_000_000
+# Tasks that are remembered at once, and the characters of what one of them has read, and of all together.
+MOST_TASKS = 10_000
+MOST_TASK_CHARS = 4_000_000
+MOST_CHARS = 200_000_000
+# What is kept of an event beside its text.
+EVENT_CHARS = 200
+# Addresses that a server has listed as its own.
+MOST_LISTED = 10_000
+# What a server says of itself to the model, pinned like a tool; no tool may be called so.
+INSTRUCTIONS = "(instructions)"
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Recent(Generic[K, V]):
+    """A mapping of at most `most` entries; the least recently used goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._held: OrderedDict[K, V] = OrderedDict()
+        self._most = most
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: K) -> V | None:
+        """What is held; it counts as used."""
+        value = self._held.get(key)
+        if value is not None:
+            self._held.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> list[V]:
+        """Hold it; what had to go."""
+        self._held[key] = value
+        self._held.move_to_end(key)
+        return [self._held.popitem(last=False)[1] for _ in range(len(self._held) - self._most)]
+
+    def pop(self, key: K) -> V | None:
+        """Forget it; what was held."""
+        return self._held.pop(key, None)
+
+    def oldest(self) -> tuple[K, V] | None:
+        """What was not used for the longest time."""
+        return next(iter(self._held.items()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a server is spoken with: its era, and in the older one the session that it gave us."""
+
+    era: Era
+    version: str
+    session: str
+    capabilities: Mapping[str, Any]
+    about: Mapping[str, Any]
+    instructions: str
+
+
+@dataclass(slots=True)
+class Session:
+    """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it."""
+
+    id: str
+    principal: Principal
+    version: str
+    link: Link
+    used_us: int
+
+
+class Catalogue:
+    """What one server offers, and what of it is approved. Not for use by several threads at once.
+
+    Rules: a name that nobody approved, or whose definition is not the approved one, is not offered; only a server of
+    which nothing is known is trusted on first use, and of it only what no detector speaks about.
+    """
+
+    def __init__(self, server: str, mode: str, pins: Iterable[Pin] = ()) -> None:
+        self._server = server
+        self._mode = mode
+        self._pins = {pin.tool: pin for pin in pins}
+        self._unsaved: set[str] = set()
+        self.tools: dict[str, Mapping[str, Any]] = {}
+        self.listed_us: int | None = None
+
+    def observe(
+        self, tools: Mapping[str, Mapping[str, Any]], suspicious: frozenset[str], now_us: int
+    ) -> tuple[Pin, ...]:
+        """Take in what the server offers now; the pins that are new or changed.
+
+        Raises: ValueError for a definition that has no canonical form.
+        """
+        first = not self._pins and self._mode == FIRST_USE
+        changed = []
+        for name, tool in tools.items():
+            before = self._pins.get(name)
+            pin = offered(self._server, tool, before, trusted=first and name not in suspicious, now_us=now_us)
+            if pin is not before:
+                changed.append(pin)
+        self._pins |= {pin.tool: pin for pin in changed}
+        self._unsaved |= {pin.tool for pin in changed}
+        self.tools = dict(tools)
+        self.listed_us = now_us
+        return tuple(changed)
+
+    def saved(self, pins: Iterable[Pin]) -> None:
+        """These are kept now: from here on what is kept counts."""
+        self._unsaved -= {pin.tool for pin in pins if self._pins.get(pin.tool) == pin}
+
+    def replace(self, pins: Iterable[Pin]) -> None:
+        """What is kept has changed: somebody approved something."""
+        kept = {pin.tool: pin for pin in pins}
+        self._pins = kept | {name: self._pins[name] for name in self._unsaved}
+
+    def standing(self, name: str) -> Standing:
+        """What stands behind a name; one that was never seen is new."""
+        pin = self._pins.get(name)
+        return pin.standing if pin else Standing.NEW
+
+    def definition(self, name: str) -> ToolDefinition | None:
+        """The definition of a tool that is offered and approved."""
+        tool = self.tools.get(name)
+        if tool is None or self.standing(name) is not Standing.APPROVED:
+            return None
+        description, schema = tool.get("description"), tool.get("inputSchema")
+        return ToolDefinition(
+            (), name, description if isinstance(description, str) else "", schema if isinstance(schema, dict) else {}
+        )
+
+    def expire(self) -> None:
+        """The server says that its tools have changed: ask again before the next call."""
+        self.listed_us = None
+
+    def is_stale(self, now_us: int, ttl_us: int) -> bool:
+        """Whether the server has to be asked again what it offers."""
+        return self.listed_us is None or now_us - self.listed_us >= ttl_us
+
+
+@dataclass(slots=True)
+class Server:
+    """One server behind the gateway. `fresh` gives ids that nobody can guess."""
+
+    name: str
+    settings: McpServer
+    catalogue: Catalogue
+    fresh: Callable[[], str]
+    era: Era | None = None
+    shared: Link | None = None
+    sessions: Recent[str, Session] = field(default_factory=lambda: Recent(MOST_SESSIONS))
+    links: Recent[tuple[str, str], Link] = field(default_factory=lambda: Recent(MOST_SESSIONS))
+    listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
+    asked: int = 0
+
+    def next_id(self) -> int:
+        """The id of our next request to it."""
+        self.asked += 1
+        return self.asked
+
+
+class Memory:
+    """What a task has seen: the user's request, and what its calls have brought back, in order.
+
+    `blind`: it may have read more than is remembered here, so that it counts as having read what outsiders write.
+    """
+
+    def __init__(self, request: str | None, *, blind: bool) -> None:
+        self._said: list[tuple[Event, Origin, ToolLabels | None]] = []
+        self._built: Conversation | None = None
+        self._tainted = blind
+        self.chars = 0
+        if request:
+            self.add(Text((), Channel.USER, request), Origin.USER)
+
+    @property
+    def conversation(self) -> Conversation:
+        """All of it as the judgement at the model boundary sees a conversation: made anew when something was added."""
+        if self._built is None:
+            self._built = Conversation()
+            for event, output, labels in self._said:
+                self._built.add(event, output, labels)
+            self._built.tainted = self._built.tainted or self._tainted
+        return self._built
+
+    @property
+    def tainted(self) -> bool:
+        """Whether text that outsiders can write was read."""
+        return self._tainted or self.conversation.tainted
+
+    def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> None:
+        """Take in what was said. What no longer fits is not remembered, and was seen nowhere if it comes again.
+
+        `labels` are those of the tool whose result it is, if that is one that is offered.
+        """
+        self._built = None
+        size = _size(event)
+        if self.chars + size > MOST_TASK_CHARS:
+            self._tainted = True
+            return
+        self.chars += size
+        # What an image shows nobody reads: its bytes need not be kept.
+        kept = event._replace(data="") if isinstance(event, Media) else event
+        self._said.append((kept, output, labels))
+
+
+def _size(event: Event) -> int:
+    """What an event takes, about, in characters."""
+    text = event.text if isinstance(event, Text) else event.arguments if isinstance(event, ToolCall) else ""
+    return len(text) + EVENT_CHARS
+
+
+class Memories:
+    """The memories of all tasks, bounded. A task that may have been forgotten, or began before us, is blind.
+
+    Without a task nothing is known, and nothing is remembered.
+    """
+
+    def __init__(self, since_us: int) -> None:
+        self._held: Recent[str, Memory] = Recent(MOST_TASKS)
+        self._since_us = since_us
+        self._chars = 0
+
+    def of(self, task: Task | None, now_us: int) -> Memory:
+        """What this task has seen."""
+        if task is None:
+            return Memory(None, blind=True)
+        memory = self._held.get(task.id)
+        if memory is None:
+            memory = Memory(task.request, blind=task.issued_us < self._since_us)
+            self._chars += memory.chars
+            self._forget(self._held.put(task.id, memory), now_us)
+        return memory
+
+    def grown(self, before: int, memory: Memory, now_us: int) -> None:
+        """A memory has grown from `before` characters: others may have to go."""
+        self._chars += memory.chars - before
+        while self._chars > MOST_CHARS and (oldest := self._held.oldest()) and oldest[1] is not memory:
+            self._held.pop(oldest[0])
+            self._forget([oldest[1]], now_us)
+
+    def _forget(self, memories: list[Memory], now_us: int) -> None:
+        if memories:
+            self._since_us = now_us
+            self._chars -= sum(memory.chars for memory in memories)

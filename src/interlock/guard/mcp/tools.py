@@ -1,0 +1,165 @@
+"""Lists the tools that a caller may use, and calls one of them: the same judgement as at the model boundary."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from interlock.guard.answer import AnswerJudge, CallVerdict
+from interlock.guard.commands import Note
+from interlock.guard.inspect import Inspected, logged, noted, scan_description
+from interlock.guard.mcp.commands import Keep
+from interlock.guard.mcp.content import received
+from interlock.guard.mcp.link import Steps, ask
+from interlock.guard.mcp.state import INSTRUCTIONS, Link
+from interlock.guard.mcp.visit import OUT_OF_TASK, Visit
+from interlock.mcp.headers import check_params
+from interlock.mcp.messages import INVALID_PARAMS, MessageError, Request
+from interlock.mcp.pins import Standing
+from interlock.model.decision import Allow, Deny
+from interlock.model.errors import ProtocolError
+from interlock.model.event import ToolCall, ToolDefinition
+from interlock.model.record import Step, Verdict
+from interlock.protocols import encode
+from interlock.provenance import derive
+
+# What the caller is told of a denial: not which rule, nor what would be permitted.
+NOT_PERMITTED = "Not permitted."
+MOST_PAGES = 100
+MOST_TOOLS = 2_000
+# SEP-986: what a tool may be called. Anything else can look like another tool's name.
+_NAME = re.compile(r"[A-Za-z0-9_./-]{1,128}")
+_WHY = {
+    Standing.NEW: "The tool is not approved: interlock mcp approve.",
+    Standing.CHANGED: "The tool is not what was approved: interlock mcp diff.",
+}
+
+
+def refreshed(visit: Visit, link: Link, *, force: bool = False) -> Steps[None]:
+    """Ask the server what it offers, if that was not done lately, and compare it with what is approved."""
+    catalogue, ttl_us = visit.server.catalogue, visit.server.settings.list_ttl_s * 1_000_000
+    if not force and not catalogue.is_stale(visit.now_us, ttl_us):
+        return
+    tools: dict[str, Mapping[str, Any]] = {}
+    if "tools" in link.capabilities:
+        tools = yield from _listed(visit, link)
+    if link.instructions:
+        tools[INSTRUCTIONS] = {"name": INSTRUCTIONS, "description": link.instructions}
+    suspicious = frozenset(name for name, tool in tools.items() if _signalled(visit, name, tool))
+    try:
+        changed = catalogue.observe(tools, suspicious, visit.now_us)
+    except ValueError as error:
+        raise ProtocolError(f"a tool's definition has no canonical form: {error}") from error
+    if changed:
+        yield Keep(changed)
+    for name in tools:
+        if (standing := catalogue.standing(name)) is not Standing.APPROVED:
+            visit.block("tool_description", name, _WHY[standing])
+
+
+def _listed(visit: Visit, link: Link) -> Steps[dict[str, Mapping[str, Any]]]:
+    """Every tool of the server by name, over all its pages. Raises: ProtocolError for a list that is none."""
+    tools: dict[str, Mapping[str, Any]] = {}
+    cursor: object = None
+    for _ in range(MOST_PAGES):
+        result = yield from ask(visit, link, "tools/list", {} if cursor is None else {"cursor": cursor})
+        page = result.get("tools")
+        if not isinstance(page, list):
+            raise ProtocolError("the server's list of tools is none")
+        for tool in page:
+            name = tool.get("name") if isinstance(tool, dict) else None
+            if not isinstance(name, str) or name in tools:
+                raise ProtocolError("the server offers a tool without a name, or two of one name")
+            if _NAME.fullmatch(name):
+                tools[name] = tool
+            else:
+                visit.block("tool_description", name, "No tool may be called so.")
+        cursor = result.get("nextCursor")
+        if not isinstance(cursor, str) or not cursor:
+            return tools
+        if len(tools) > MOST_TOOLS:
+            break
+    raise ProtocolError(f"the server offers over {MOST_TOOLS} tools, or its list does not end")
+
+
+def _signalled(visit: Visit, name: str, tool: Mapping[str, Any]) -> bool:
+    """Whether a detector speaks about what a tool says of itself, all of it; it is noted."""
+    schema = {key: value for key, value in tool.items() if key not in ("name", "description")}
+    description = tool.get("description")
+    event = ToolDefinition((), name, description if isinstance(description, str) else "", schema)
+    found = scan_description(event, visit.rules)
+    if found:
+        visit.steps.append(Step(kind="tool_description", tool=logged(name), signals=noted(found)))
+    return bool(found)
+
+
+def list_tools(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
+    """The tools that this caller may use, approved ones only, in one page, in order of their names."""
+    if "cursor" in request.params:
+        raise MessageError(INVALID_PARAMS, "this list has one page", id=request.id)
+    yield from refreshed(visit, link, force=True)
+    return {"tools": [tool for _, tool in sorted(_permitted(visit))]}
+
+
+def _permitted(visit: Visit) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    catalogue = visit.server.catalogue
+    for name, tool in catalogue.tools.items():
+        definition = catalogue.definition(name)
+        if definition is None or name == INSTRUCTIONS:
+            continue
+        labels = derive(name, definition, visit.rules.tools)
+        if isinstance(visit.allows(name, labels.sink), Allow):
+            yield name, tool
+
+
+def call_tool(
+    visit: Visit, link: Link, request: Request, headers: Mapping[bytes, bytes] | None
+) -> Steps[dict[str, Any]]:
+    """The result of a call, or that it is not permitted. `headers` are compared with it, if there are any."""
+    name, arguments = request.params.get("name"), request.params.get("arguments", {})
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise MessageError(INVALID_PARAMS, "a call needs a name, and arguments that are an object", id=request.id)
+    yield from refreshed(visit, link)
+    definition = visit.server.catalogue.definition(name) if name != INSTRUCTIONS else None
+    if visit.era.is_modern and definition and headers is not None:
+        check_params(request.id, definition.schema, arguments, headers)
+    call = ToolCall((), f"{visit.call.request}", name, encode(arguments).decode())
+    verdict, denied = _judged(visit, call, definition)
+    yield Note(visit.log.request(0, (*_taken(visit), verdict.step), denied), durable=verdict.risky)
+    if denied:
+        return refusal()
+    # A client may not answer for a user that nobody asked: what it says to an earlier question is left out.
+    params = {key: value for key, value in request.params.items() if key in ("name", "arguments", "_meta")}
+    visit.asked(call)
+    result = yield from ask(visit, link, "tools/call", params, definition.schema if definition else None)
+    return received(visit, result, call, derive(name, definition, visit.rules.tools))
+
+
+def _taken(visit: Visit) -> tuple[Step, ...]:
+    """The steps so far, which a record holds now."""
+    steps, visit.steps = tuple(visit.steps), []
+    return steps
+
+
+def _judged(visit: Visit, call: ToolCall, definition: ToolDefinition | None) -> tuple[CallVerdict, Deny | None]:
+    """What the guard says of a call; what is not approved is refused, whatever policy says of it."""
+    offered = {call.name: definition} if definition else {}
+    inspected = Inspected(visit.memory.conversation, offered, (), (), (), (), visit.log.session, None)
+    verdict = AnswerJudge(visit.call, inspected, visit.rules).call(call)
+    denied: Deny | None = None
+    if definition is None:
+        denied = Deny(_WHY[visit.server.catalogue.standing(call.name)])
+        if visit.server.catalogue.standing(call.name) is Standing.APPROVED:
+            denied = Deny("The server does not offer the tool any more.")
+    elif visit.task and visit.task.tools is not None and call.name not in visit.task.tools:
+        denied = Deny(OUT_OF_TASK)
+    elif not verdict.allowed:
+        denied = Deny(verdict.step.reason, verdict.step.policies)
+    if denied and verdict.allowed:
+        step = verdict.step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
+        verdict = CallVerdict(step, allowed=False, risky=False, told="", arguments=verdict.arguments, restored=False)
+    return verdict, denied
+
+
+def refusal() -> dict[str, Any]:
+    """What a caller gets in place of a result."""
+    return {"content": [{"type": "text", "text": NOT_PERMITTED}], "isError": True}

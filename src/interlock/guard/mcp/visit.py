@@ -1,0 +1,98 @@
+"""One exchange under way: who asks, of which server, with what memory, and the steps that its records will hold."""
+
+from dataclasses import dataclass, field
+
+from interlock.guard.inspect import logged, noted
+from interlock.guard.mcp.state import Memory, Server
+from interlock.guard.records import Log
+from interlock.guard.rules import Call, Rules
+from interlock.mcp.eras import Era
+from interlock.mcp.messages import Id
+from interlock.model.decision import Allow, Decision, Deny, Task
+from interlock.model.event import Channel, Media, Signal, Text, ToolCall
+from interlock.model.record import Origin, Step, Verdict
+from interlock.policy import CallTool, PassMedia, ReadText, ReleaseText
+from interlock.provenance import ToolLabels
+
+OUT_OF_TASK = "The task does not reach so far."
+
+
+@dataclass(slots=True)
+class Visit:
+    """The facts of one exchange, and what it has come to so far. `token` is the client's mark for progress."""
+
+    server: Server
+    call: Call
+    rules: Rules
+    task: Task | None
+    memory: Memory
+    log: Log
+    era: Era = Era.LEGACY
+    token: Id | None = None
+    streaming: bool = False
+    may_stream: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def workload(self) -> str:
+        """Who asks."""
+        return self.call.principal.workload
+
+    @property
+    def now_us(self) -> int:
+        """The clock."""
+        return self.rules.now_us()
+
+    def allows(self, tool: str, sink: str) -> Decision:
+        """Whether this workload, and this task, may use a tool at all: at best, whatever it is given."""
+        if self.task and self.task.tools is not None and tool not in self.task.tools:
+            return Deny(OUT_OF_TASK)
+        facts = CallTool(
+            self.workload, tool, sink, frozenset(), tainted=False, offered=True, understood=True, asked=True
+        )
+        return self.rules.policies.decide(facts)
+
+    def holds_secret(self, texts: list[str]) -> bool:
+        """Whether a text that is to go to the server holds what may not go out."""
+        found = (signal for text in texts for signal in self.rules.engine.scan(text, Channel.OUTPUT))
+        decide = self.rules.policies.decide
+        return any(not isinstance(decide(ReleaseText(self.workload, one.detector)), Allow) for one in found)
+
+    def receive(self, event: Text | Media, output: Origin, labels: ToolLabels | None = None) -> Deny | None:
+        """Take in what a server has said: scan it, note it, remember it. Why, if it may not go on."""
+        found: tuple[Signal, ...] = ()
+        denied: Deny | None = None
+        if isinstance(event, Text):
+            found = self.rules.engine.scan(event.text, event.channel)
+            asked = [
+                self.rules.policies.decide(ReadText(self.workload, one.detector, event.channel.value)) for one in found
+            ]
+            denied = next((one for one in asked if isinstance(one, Deny)), None)
+        else:
+            facts = PassMedia(self.workload, event.kind, event.channel.value, event.source)
+            decision = self.rules.policies.decide(facts)
+            denied = decision if isinstance(decision, Deny) else None
+        text = event.text if isinstance(event, Text) else event.data
+        step = Step(
+            kind=event.channel.value if isinstance(event, Text) else event.kind,
+            size=len(text),
+            digest=self.rules.digest(text),
+            tool=logged(event.tool),
+            call_id=logged(event.call_id),
+            origin=output if isinstance(event, Text) else Origin.UNTRUSTED,
+            signals=noted(found),
+        )
+        if isinstance(denied, Deny):
+            step = step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
+        else:
+            self.memory.add(event, output, labels)
+        self.steps.append(step)
+        return denied
+
+    def asked(self, event: ToolCall) -> None:
+        """Remember what a tool was asked: an internal one that only gives it back has not said it."""
+        self.memory.add(event, Origin.UNTRUSTED)
+
+    def block(self, kind: str, name: str, reason: str) -> None:
+        """Note something that a server wanted and did not get."""
+        self.steps.append(Step(kind=kind, tool=logged(name), verdict=Verdict.BLOCKED, reason=reason))

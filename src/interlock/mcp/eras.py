@@ -1,0 +1,143 @@
+"""The two eras of MCP: what each asks of headers, `_meta` and results, and how one is said in the other.
+
+Until 2025-11-25 a connection begins with `initialize` and goes on under a session id. From 2026-07-28 on there is
+no connection: every request says its revision and what its client can do in `_meta`, and repeats its method, its
+target, and the arguments that the tool's schema marks in headers, which must equal the body.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from interlock.mcp.headers import decoded, encoded, mismatch
+from interlock.mcp.messages import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    UNSUPPORTED_VERSION,
+    MessageError,
+    Request,
+)
+
+MODERN = "2026-07-28"
+LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+VERSIONS = (MODERN, *LEGACY)
+
+VERSION_HEADER, SESSION_HEADER = b"mcp-protocol-version", b"mcp-session-id"
+METHOD_HEADER, NAME_HEADER = b"mcp-method", b"mcp-name"
+_PREFIX = "io.modelcontextprotocol/"
+VERSION_META, CAPABILITIES_META = f"{_PREFIX}protocolVersion", f"{_PREFIX}clientCapabilities"
+CLIENT_META = f"{_PREFIX}clientInfo"
+# What of a client's `_meta` goes on: the mark for progress, and the trace. Baggage would carry what nobody decided.
+PASSED_META = frozenset({"progressToken", "traceparent", "tracestate"})
+
+# What names the target of a request: it stands in `Mcp-Name` too.
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+LISTS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+# Answers to these say how long, and by whom, they may be kept (2026-07-28).
+CACHEABLE = frozenset({*LISTS, "resources/read", "server/discover"})
+# What a request's answer depends on which says so itself.
+_OF_ANSWERS = ("resultType", "ttlMs", "cacheScope")
+# What servers may be asked in each era, beside the handshake.
+_BOTH = frozenset({*LISTS, *NAMED, "completion/complete"})
+ASKED = {True: _BOTH | {"server/discover"}, False: _BOTH | {"initialize", "ping", "logging/setLevel"}}
+STATUS = {
+    PARSE_ERROR: 400, INVALID_REQUEST: 400, INVALID_PARAMS: 400, HEADER_MISMATCH: 400, UNSUPPORTED_VERSION: 400,
+    METHOD_NOT_FOUND: 404,
+}  # fmt: skip
+
+
+class Era(Enum):
+    """How a peer speaks."""
+
+    LEGACY = "2025-11-25"
+    MODERN = MODERN
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether there are no sessions."""
+        return self is Era.MODERN
+
+
+def era_of(request: Request, headers: Mapping[bytes, bytes]) -> Era:
+    """The era in which a client speaks: the body says so, or a header that names no older revision."""
+    meta = request.params.get("_meta")
+    if isinstance(meta, dict) and VERSION_META in meta:
+        return Era.MODERN
+    named = headers.get(VERSION_HEADER, b"").decode("latin-1")
+    return Era.LEGACY if request.method == "initialize" or not named or named in LEGACY else Era.MODERN
+
+
+def check_envelope(request: Request, headers: Mapping[bytes, bytes] | None) -> None:
+    """Whether a request of 2026-07-28 says what it must, and its headers, if any, the same. Raises: MessageError."""
+    meta = request.params.get("_meta")
+    if not isinstance(meta, dict) or VERSION_META not in meta or not isinstance(meta.get(CAPABILITIES_META), dict):
+        what = f"params._meta lacks {VERSION_META} or {CAPABILITIES_META}"
+        raise MessageError(INVALID_PARAMS, what, id=request.id)
+    version = meta[VERSION_META]
+    if headers is not None:
+        _compare(request, version, headers)
+    if version != MODERN:
+        data = {"supported": [MODERN], "requested": version}
+        raise MessageError(UNSUPPORTED_VERSION, "unsupported protocol version", id=request.id, data=data)
+
+
+def _compare(request: Request, version: object, headers: Mapping[bytes, bytes]) -> None:
+    if not isinstance(version, str) or headers.get(VERSION_HEADER, b"").decode("latin-1") != version:
+        raise mismatch(request.id, "MCP-Protocol-Version")
+    if headers.get(METHOD_HEADER, b"").decode("latin-1") != request.method:
+        raise mismatch(request.id, "Mcp-Method")
+    key = NAMED.get(request.method)
+    if key and decoded(headers.get(NAME_HEADER)) != request.params.get(key):
+        raise mismatch(request.id, "Mcp-Name")
+
+
+def passed_meta(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request's `_meta` goes on to its server."""
+    meta = params.get("_meta")
+    return {key: value for key, value in meta.items() if key in PASSED_META} if isinstance(meta, dict) else {}
+
+
+def sent_params(params: Mapping[str, Any], era: Era, client: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's params as they go to a server of this era; `client` is who we say that we are."""
+    meta = passed_meta(params)
+    if era.is_modern:
+        # We can do nothing for a server that wants to ask back: sampling, elicitation and roots are not offered.
+        meta |= {VERSION_META: MODERN, CAPABILITIES_META: {}, CLIENT_META: dict(client)}
+    rest = {key: value for key, value in params.items() if key != "_meta"}
+    return rest | ({"_meta": meta} if meta else {})
+
+
+def sent_headers(
+    era: Era, method: str, params: Mapping[str, Any], version: str, session: str
+) -> list[tuple[bytes, bytes]]:
+    """The header lines that go with a request to a server of this era, but for those of its arguments."""
+    lines = [(VERSION_HEADER, version.encode())] if version else []
+    if era.is_modern:
+        lines.append((METHOD_HEADER, method.encode()))
+        if key := NAMED.get(method):
+            lines.append((NAME_HEADER, encoded(str(params.get(key, "")))))
+    elif session:
+        lines.append((SESSION_HEADER, session.encode()))
+    return lines
+
+
+def told_result(result: Mapping[str, Any], method: str, era: Era, *, ttl_ms: int = 0) -> dict[str, Any]:
+    """A result as a client of this era is told it. Nothing of it may be kept for another caller."""
+    rest = {key: value for key, value in result.items() if key not in _OF_ANSWERS}
+    if not era.is_modern:
+        return rest
+    rest["resultType"] = "complete"
+    return rest | ({"ttlMs": ttl_ms, "cacheScope": "private"} if method in CACHEABLE else {})
+
+
+def status_of(code: int, era: Era) -> int:
+    """The HTTP status of an error: 2026-07-28 gives each its own, before that it is said in the body alone."""
+    return STATUS.get(code, 200) if era.is_modern else 200

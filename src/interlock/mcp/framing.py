@@ -1,0 +1,61 @@
+"""Cuts messages out of what a server sends: one JSON body, an event stream, or lines. Sans-IO, bounded."""
+
+from enum import Enum
+
+from interlock.model.errors import ProtocolError
+from interlock.protocols import Events
+
+
+class Framing(Enum):
+    """How messages follow each other."""
+
+    BODY = "body"
+    EVENTS = "events"
+    LINES = "lines"
+
+
+class Messages:
+    """The messages of one answer, as bytes.
+
+    Rules: a message has at most `limit` bytes; events without data, or of another name than `message`, are none. It
+    does NOT parse them.
+    """
+
+    def __init__(self, framing: Framing, limit: int) -> None:
+        self._framing = framing
+        self._limit = limit
+        self._events = Events()
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes. Raises: ProtocolError for one that is too long, or a broken stream."""
+        match self._framing:
+            case Framing.BODY:
+                self._held += data
+                found = []
+            case Framing.EVENTS:
+                events = self._events.feed(data)
+                found = [said for _, said, fields in events if said and fields.get("event", "message") == "message"]
+            case Framing.LINES:
+                self._held += data
+                *lines, rest = self._held.split(b"\n")
+                self._held = bytearray(rest)
+                found = [bytes(line) for line in lines if line.strip()]
+        if len(self._held) > self._limit or any(len(one) > self._limit for one in found):
+            raise ProtocolError(f"a message has over {self._limit} bytes")
+        return found
+
+    def end(self) -> list[bytes]:
+        """What is complete only because nothing follows. Raises: ProtocolError if a message was cut."""
+        if self._framing is Framing.EVENTS:
+            self._events.end()
+            return []
+        held, self._held = bytes(self._held), bytearray()
+        if self._framing is Framing.LINES and held.strip():
+            raise ProtocolError("the server ended in the middle of a line")
+        return [held] if held.strip() else []
+
+
+def event(message: bytes) -> bytes:
+    """A message as one event of a stream; JSON as we write it has no line ends."""
+    return b"event: message\ndata: %b\n\n" % message

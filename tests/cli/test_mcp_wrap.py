@@ -1,0 +1,104 @@
+"""`interlock mcp wrap` as a client starts it: lines in, lines out, and nothing else on stdout."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from interlock.cli._mcp_wrap import server_name
+from interlock.mcp import messages
+from interlock.mcp.eras import CAPABILITIES_META, MODERN, VERSION_META
+from interlock.store.segments import is_log, read
+
+PROGRAM = Path(__file__).parent.parent / "gateway" / "mcp_program.py"
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+LIMIT_S = 60
+
+
+def wrapped(folder: Path, *lines: bytes, options: tuple[str, ...] = (), **env: str) -> list[dict[str, object]]:
+    """Everything that comes back to these lines; each waits for the answer of the one before."""
+    (folder / "interlock.toml").write_text("")
+    command = [sys.executable, "-m", "interlock", "mcp", "wrap", *options, "--data", str(folder / "data")]
+    process = subprocess.Popen(
+        [*command, "--config", str(folder / "interlock.toml"), "--", sys.executable, str(PROGRAM)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **env}, cwd=folder,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    said = []
+    with process:
+        for line in lines:
+            process.stdin.write(line + b"\n")
+            process.stdin.flush()
+            if b'"id"' in line or not line.startswith(b'{"jsonrpc"'):
+                said.append(json.loads(process.stdout.readline()))
+        rest, _ = process.communicate(timeout=LIMIT_S)
+    assert rest == b""
+    assert process.returncode == 0
+    return said
+
+
+def ask(id_: messages.Id, method: str, **params: object) -> bytes:
+    return messages.request(id_, method, params)
+
+
+def call(id_: messages.Id, name: str, modern: bool = False) -> bytes:
+    meta: Mapping[str, object] = {"_meta": {VERSION_META: MODERN, CAPABILITIES_META: {}}} if modern else {}
+    return messages.request(id_, "tools/call", {"name": name, "arguments": {}, **meta})
+
+
+def text(answer: dict[str, object]) -> str:
+    result = answer["result"]
+    assert isinstance(result, dict)
+    return str(result["content"][0]["text"])
+
+
+def test_a_client_of_the_older_era(tmp_path: Path) -> None:
+    hello, listed, named, crashed, again = wrapped(
+        tmp_path,
+        ask(0, "initialize", **HELLO),
+        messages.notification("notifications/initialized"),
+        ask("l", "tools/list"),
+        call(2, "read_names"),
+        call(3, "read_crash"),
+        call(4, "read_names"),
+        options=("--env", "SHOWN"),
+        SHOWN="1",
+        HIDDEN="1",
+    )
+    assert (hello["id"], listed["id"], named["id"]) == (0, "l", 2)
+    assert "SHOWN" in text(named)
+    assert "HIDDEN" not in text(named)
+    assert "error" in crashed
+    assert text(again) == text(named)
+    (log,) = [folder for folder in (tmp_path / "data/audit").iterdir() if is_log(folder)]
+    records = [stored.record for stored in read(log)]
+    assert {record.workload for record in records if record.route} == {"mcp_program"}
+
+
+def test_a_client_of_the_newer_era_and_one_that_talks_nonsense(tmp_path: Path) -> None:
+    junk, batch, named, unknown = wrapped(
+        tmp_path, b"nonsense", b"[]", call(7, "read_names", modern=True), call(8, "nothing_here", modern=True)
+    )
+    assert junk["error"]["code"] == messages.PARSE_ERROR  # type: ignore[index]
+    assert batch["error"]["code"] == messages.INVALID_REQUEST  # type: ignore[index]
+    assert "PATH" in text(named)
+    assert text(unknown) == "Not permitted."
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["npx", "-y", "@scope/server-x@1.2.3"], "scope-server-x"),
+        (["uvx", "mcp-server-git"], "mcp-server-git"),
+        (["python", "/srv/notes.py"], "notes"),
+        (["/opt/bin/tracker-mcp", "--port"], "tracker-mcp"),
+        (["..."], "server"),
+    ],
+)
+def test_a_server_has_a_name(command: list[str], name: str) -> None:
+    assert server_name(command) == name

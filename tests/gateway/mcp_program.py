@@ -1,0 +1,52 @@
+"""A small MCP server on stdin and stdout, of the older era. What it does is said by its tools' names."""
+
+import json
+import os
+import sys
+
+TOOLS = ["read_names", "read_crash", "read_junk", "read_endless", "read_asking", "read_nothing"]
+
+
+def say(message: object) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def call(name: str) -> str:
+    if name == "read_crash":
+        os._exit(3)
+    if name == "read_junk":
+        sys.stdout.write("starting up...\n")
+        sys.stdout.flush()
+    if name == "read_endless":
+        sys.stdout.write("x" * 200_000)
+        sys.stdout.flush()
+    if name == "read_asking":
+        say({"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {}})
+        answer = json.loads(sys.stdin.readline())
+        return f"told {answer['error']['message']}"
+    return " ".join(sorted(os.environ))
+
+
+def main() -> None:
+    for line in sys.stdin:
+        said = json.loads(line)
+        id_, method, params = said.get("id"), said.get("method"), said.get("params", {})
+        if method == "initialize":
+            result: object = {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "p", "version": "1"},
+            }
+        elif method == "tools/list":
+            schema = {"type": "object"}
+            result = {"tools": [{"name": name, "description": "Read.", "inputSchema": schema} for name in TOOLS]}
+        elif method == "tools/call" and params["name"] != "read_nothing":
+            result = {"content": [{"type": "text", "text": call(params["name"])}]}
+        else:
+            continue
+        say({"jsonrpc": "2.0", "id": id_, "result": result})
+
+
+if __name__ == "__main__":
+    main()
