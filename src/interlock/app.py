@@ -30,7 +30,7 @@ from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
 from interlock.mcp.pins import Pin
 from interlock.model.errors import ConfigError
-from interlock.policy import Mode, Policies, Policy, Scope, Source
+from interlock.policy import Force, Mode, Policies, Policy, Scope, Source
 from interlock.protocols import adapters
 from interlock.store import Stored
 from interlock.store.database import address
@@ -124,7 +124,20 @@ def policies(settings: Settings) -> Policies:
         for name, manifest in settings.workloads.items()
     }
     _refuse_unknown_redactions(settings)
-    return Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact)
+    return Policies(
+        schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact, _forces(settings)
+    )
+
+
+def _forces(settings: Settings) -> dict[str, Force]:
+    forces: dict[str, Force] = {}
+    for force in Force:
+        for name in getattr(settings.policy, force.value):
+            if name in forces:
+                what = f"{name!r} stands under {forces[name].value} and under {force.value}"
+                raise ConfigError(what, where=f"{settings.file or ''} [policy]", hint="say it once")
+            forces[name] = force
+    return forces
 
 
 def local_authority(settings: Settings) -> Authority:

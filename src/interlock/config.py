@@ -39,6 +39,9 @@ class PolicySettings:
     bundled: bool = setting(
         True, "Load the bundled policies. False leaves only yours: what they do not permit is denied."
     )
+    enforce: tuple[str, ...] = setting((), "Policies, by @id, whose refusal is final, whatever their @force says.")
+    ask: tuple[str, ...] = setting((), "Policies whose refusal a person may lift by an approval.")
+    observe: tuple[str, ...] = setting((), "Policies that refuse nothing for now: what they would refuse is noted.")
     redact: tuple[str, ...] = setting(
         (),
         "What models may not see: detectors, or detector:rule. Placeholders stand in for it until the answer.",

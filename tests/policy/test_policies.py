@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.model.decision import Allow, Deny
+from interlock.model.decision import Allow, Ask, Deny
 from interlock.model.errors import PolicyError
 from interlock.model.record import Origin
 from interlock.policy import (
     CallModel,
     CallTool,
+    Force,
     Obtain,
     PassMedia,
     PassOpaque,
@@ -227,3 +228,67 @@ def test_the_hash_covers_schema_policies_and_scopes() -> None:
     }
     assert len(hashes) == 4
     assert Policies(SCHEMA, (BUNDLED,), {}).hash in hashes
+
+
+FORCES = """
+@id("tools") permit (principal, action == Action::"callTool", resource);
+@id("no-send") @reason("No sending.") @force("ask")
+forbid (principal, action == Action::"callTool", resource) when { context.sink == "send" };
+@id("no-made-up") @reason("Nothing made up.") @force("observe")
+forbid (principal, action == Action::"callTool", resource) when { context.origins.contains("model") };
+@id("no-pay") @reason("No paying.")
+forbid (principal, action == Action::"callTool", resource) when { resource == Tool::"pay" };
+"""
+SEND, MADE_UP = tool("a", sink="send"), tool("a", Origin.MODEL, sink="write")
+
+
+@pytest.mark.parametrize(
+    ("question", "forces", "expected"),
+    [
+        (tool("a", sink="write"), {}, Allow(("tools",))),
+        (SEND, {}, Ask("No sending.", ("no-send",))),
+        (SEND, {"no-send": Force.OBSERVE}, Allow(("tools",), ("no-send",))),
+        (SEND, {"no-send": Force.ENFORCE}, Deny("No sending.", ("no-send",))),
+        (MADE_UP, {}, Allow(("tools",), ("no-made-up",))),
+        (MADE_UP, {"no-made-up": Force.ASK}, Ask("Nothing made up.", ("no-made-up",))),
+        # One that asks counts more than one that is observed, and one that is enforced more than both.
+        (tool("a", Origin.MODEL, sink="send"), {}, Ask("No sending.", ("no-send",))),
+        (tool("pay", Origin.MODEL, sink="send"), {}, Deny("No paying.", ("no-pay",))),
+        (CallModel("any", "m"), {}, Deny("No policy permits it.")),
+    ],
+)
+def test_what_a_refusal_comes_to_is_up_to_the_force_of_each_policy(
+    question: Question, forces: dict[str, Force], expected: object
+) -> None:
+    policies = Policies(SCHEMA, (Source("mine", FORCES),), {}, forces=forces)
+    assert policies.decide(question) == expected
+    assert policies.decide(question) == expected  # and the same again, when it is remembered
+
+
+def test_what_nobody_permits_is_refused_though_the_refusal_is_only_observed() -> None:
+    text = """@id("never") @force("observe") forbid (principal, action, resource);"""
+    assert Policies(SCHEMA, (Source("mine", text),), {}).decide(SEND) == Deny("No policy permits it.")
+    text = """@id("never") @force("ask") forbid (principal, action, resource);"""
+    assert Policies(SCHEMA, (Source("mine", text),), {}).decide(SEND) == Deny("No policy permits it.")
+
+
+@pytest.mark.parametrize(
+    ("text", "forces", "what"),
+    [
+        ('@id("a") @force("perhaps") forbid (principal, action, resource);', {}, "there is no force 'perhaps'"),
+        ('@id("a") @force("ask") permit (principal, action, resource);', {}, "a policy that permits has no force"),
+        ('@id("a") permit (principal, action, resource);', {"a": Force.ASK}, "'a' permits something"),
+        ('@id("a") permit (principal, action, resource);', {"b": Force.ASK}, "there is no policy 'b'"),
+    ],
+)
+def test_a_force_that_makes_no_sense_is_refused(text: str, forces: dict[str, Force], what: str) -> None:
+    with pytest.raises(PolicyError, match=what):
+        Policies(SCHEMA, (Source("mine", text),), {}, forces=forces)
+
+
+def test_the_force_of_a_policy_is_part_of_the_hash() -> None:
+    hashes = {
+        Policies(SCHEMA, (Source("m", FORCES),), {}, forces={"no-pay": force} if force else {}).hash
+        for force in (None, Force.ASK, Force.OBSERVE)
+    }
+    assert len(hashes) == 3

@@ -175,7 +175,7 @@ class AnswerJudge:
             call_id=logged(event.call_id),
             sink=judged.sink,
             verdict=Verdict.ALLOWED if allowed else Verdict.BLOCKED,
-            reason="" if isinstance(decision, Allow) else decision.reason,
+            reason=observed(decision) if isinstance(decision, Allow) else decision.reason,
             policies=decision.policies,
             arguments=tuple(argument._replace(name=logged(argument.name)) for argument in judged.arguments),
             signals=noted(found),
@@ -226,6 +226,11 @@ class AnswerJudge:
     def _scan_arguments(self, event: ToolCall, arguments: object) -> tuple[Signal, ...]:
         said = [event.arguments] if arguments is None else [text for _, text in texts(arguments, ())]
         return tuple(signal for text in said for signal in self.scan(text))
+
+
+def observed(decision: Allow) -> str:
+    """What the log says of something that policies under observation would have refused; empty if none would."""
+    return f"Only observed, would be refused by: {', '.join(decision.observed)}." if decision.observed else ""
 
 
 def _is_in_address(text: str, at: int) -> bool:

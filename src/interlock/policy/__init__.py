@@ -4,6 +4,7 @@
 The Cedar files in this folder are data: the shell reads them and hands them over as text.
 """
 
+from interlock.policy.policies import Force as Force
 from interlock.policy.policies import Mode as Mode
 from interlock.policy.policies import Policies as Policies
 from interlock.policy.policies import Policy as Policy

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 import cedarpy
 
-from interlock.model.decision import Allow, Decision, Deny
+from interlock.model.decision import Allow, Ask, Decision, Deny
 from interlock.model.errors import PolicyError
 from interlock.policy.questions import (
     CallModel,
@@ -28,6 +28,7 @@ from interlock.policy.questions import (
 KEPT_ANSWERS = 10_000
 # Names come from requests and from models, so their length is bounded too. No API has longer names.
 LONGEST_KEPT = 256
+NOT_PERMITTED = "No policy permits it."
 # Strings and comments first, so that a semicolon inside them ends no policy. Nothing is left out: a quotation mark
 # without its partner must reach Cedar, which refuses it.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|["/]', re.DOTALL)
@@ -54,6 +55,17 @@ class Mode(Enum):
     OBSERVE = "observe"
 
 
+class Force(Enum):
+    """What it means that a policy forbids something: its @force, or what the settings say of its @id.
+
+    ENFORCE: it is refused. ASK: it is refused until a person approves. OBSERVE: it is only noted.
+    """
+
+    ENFORCE = "enforce"
+    ASK = "ask"
+    OBSERVE = "observe"
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a workload's manifest says, as policy sees it. A list that is None does not limit."""
@@ -75,14 +87,16 @@ class Policy:
     where: str
     permits: bool
     actions: tuple[str, ...]
+    force: Force = Force.ENFORCE
 
 
 class Policies:
     """A validated set of policies. Not for use by several threads at once.
 
     Rules: policies that do not validate are never used; every policy has an @id of its own; an error during
-    evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; equal
-    questions get equal answers. `loaded` are its statements, in order. It does NOT read files.
+    evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; a refusal is an
+    Ask only if every policy that refuses asks; equal questions get equal answers. `loaded` are its statements, in
+    order. It does NOT read files.
     """
 
     def __init__(
@@ -92,8 +106,12 @@ class Policies:
         scopes: Mapping[str, Scope],
         mode: Mode = Mode.WINDOW,
         redact: tuple[str, ...] = (),
+        forces: Mapping[str, Force] | None = None,
     ) -> None:
-        """`mode` and `redact` hold for workloads whose scope names none. Raises: PolicyError with file and line."""
+        """`mode` and `redact` hold for workloads whose scope names none; `forces` by @id, in place of their own.
+
+        Raises: PolicyError with file and line.
+        """
         self._mode = mode
         self._redact = redact
         try:
@@ -101,14 +119,20 @@ class Policies:
         except ValueError as error:
             raise PolicyError(str(error), where=schema.name, hint="correct the schema") from error
         statements = [(source.name, line, text) for source in sources for line, text in _statements(source)]
-        self.loaded = tuple([_validated(self._schema, name, line, text) for name, line, text in statements])
-        _refuse_twice(self.loaded)
-        self._set = cedarpy.PolicySet.from_str("\n".join(text for _, _, text in statements))
+        loaded = tuple([_validated(self._schema, name, line, text) for name, line, text in statements])
+        _refuse_twice(loaded)
+        self.loaded = _forced(loaded, forces or {})
+        texts = [text for _, _, text in statements]
+        self._set = cedarpy.PolicySet.from_str("\n".join(texts))
+        # What would hold if nobody asked and nothing was observed; None if that is all there is.
+        strict = [text for text, policy in zip(texts, self.loaded, strict=True) if policy.force is Force.ENFORCE]
+        self._strict = cedarpy.PolicySet.from_str("\n".join(strict)) if len(strict) < len(texts) else None
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
         self._answers: dict[Question, Decision] = {}
         data = {name: dataclasses.astuple(scope) for name, scope in sorted(scopes.items())}
         parts = [schema.text, *(source.text for source in sources), repr(data), mode.value, repr(redact)]
+        parts.append(repr([policy.force.value for policy in self.loaded]))
         self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def mode(self, workload: str) -> Mode:
@@ -136,17 +160,31 @@ class Policies:
     def _evaluate(self, question: Question) -> Decision:
         request = _request(question)
         try:
-            result = cedarpy.is_authorized(request, self._set, self._entity(question.workload), self._schema)
+            entities = self._entity(question.workload)
+            result = cedarpy.is_authorized(request, self._set, entities, self._schema)
         except ValueError as error:
             return Deny(f"The question could not be put to the policies: {error}")
         if errors := result.diagnostics.errors:
             return Deny(f"A policy went wrong, which denies: {errors[0]}")
         named = [self.loaded[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
         named.sort(key=lambda policy: policy.id)
-        ids = tuple(policy.id for policy in named)
         if result.decision == cedarpy.Decision.Allow:
-            return Allow(ids)
-        return Deny(" ".join(policy.reason for policy in named) or "No policy permits it.", ids)
+            return Allow(tuple(policy.id for policy in named))
+        return self._refused(request, entities, named)
+
+    def _refused(self, request: dict[str, Any], entities: cedarpy.Entities, named: list[Policy]) -> Decision:
+        """What a refusal by these policies comes to, with the force of each."""
+        refusing = [policy for policy in named if policy.force is not Force.OBSERVE]
+        if not named or self._strict is None or any(policy.force is Force.ENFORCE for policy in named):
+            return Deny(_reasons(refusing), tuple(policy.id for policy in refusing))
+        result = cedarpy.is_authorized(request, self._strict, entities, self._schema)
+        if result.diagnostics.errors or result.decision != cedarpy.Decision.Allow:
+            return Deny(NOT_PERMITTED)
+        if refusing:
+            return Ask(_reasons(refusing), tuple(policy.id for policy in refusing))
+        kept = [policy for policy in self.loaded if policy.force is Force.ENFORCE]
+        permits = sorted(kept[int(reason.removeprefix("policy"))].id for reason in result.diagnostics.reasons)
+        return Allow(tuple(permits), tuple(policy.id for policy in named))
 
     def _entity(self, workload: str) -> cedarpy.Entities:
         if (known := self._entities.get(workload)) is not None:
@@ -170,6 +208,10 @@ class Policies:
             self._entities.clear()
         self._entities[workload] = entities
         return entities
+
+
+def _reasons(policies: list[Policy]) -> str:
+    return " ".join(policy.reason for policy in policies) or NOT_PERMITTED
 
 
 def _request(question: Question) -> dict[str, Any]:
@@ -240,7 +282,30 @@ def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> Polic
         tuple(entity["id"] for entity in scope.get("entities") or [scope["entity"]]) if scope["op"] != "All" else ()
     )
     reason = annotations.get("reason") or annotations["id"]
-    return Policy(annotations["id"], reason, where, policy["effect"] == "permit", actions)
+    permits = policy["effect"] == "permit"
+    force = _force(annotations.get("force", "enforce"), permits, where)
+    return Policy(annotations["id"], reason, where, permits, actions, force)
+
+
+def _force(name: str, permits: bool, where: str) -> Force:
+    if name not in {force.value for force in Force}:
+        raise PolicyError(f"there is no force {name!r}", where=where, hint="enforce, ask or observe")
+    if permits and name != Force.ENFORCE.value:
+        raise PolicyError("a policy that permits has no force", where=where, hint="only a forbid can ask or observe")
+    return Force(name)
+
+
+def _forced(loaded: tuple[Policy, ...], forces: Mapping[str, Force]) -> tuple[Policy, ...]:
+    """The same with what the settings say."""
+    known = {policy.id: policy for policy in loaded}
+    for name in forces:
+        if name not in known:
+            forbids = ", ".join(policy.id for policy in loaded if not policy.permits)
+            raise PolicyError(f"there is no policy {name!r}", where="[policy]", hint=f"one of {forbids}")
+        if known[name].permits:
+            hint = "only a forbid can be enforced, asked or observed"
+            raise PolicyError(f"{name!r} permits something", where="[policy]", hint=hint)
+    return tuple(dataclasses.replace(policy, force=forces.get(policy.id, policy.force)) for policy in loaded)
 
 
 def _refuse_twice(policies: tuple[Policy, ...]) -> None:
