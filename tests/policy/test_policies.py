@@ -253,7 +253,7 @@ SEND, MADE_UP = tool("a", sink="send"), tool("a", Origin.MODEL, sink="write")
         (MADE_UP, {"no-made-up": Force.ASK}, Ask("Nothing made up.", ("no-made-up",))),
         # One that asks counts more than one that is observed, and one that is enforced more than both.
         (tool("a", Origin.MODEL, sink="send"), {}, Ask("No sending.", ("no-send",))),
-        (tool("pay", Origin.MODEL, sink="send"), {}, Deny("No paying.", ("no-pay",))),
+        (tool("pay", Origin.MODEL, sink="send"), {}, Deny("No paying. No sending.", ("no-pay", "no-send"))),
         (CallModel("any", "m"), {}, Deny("No policy permits it.")),
     ],
 )
