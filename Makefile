@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types cover docs docs-serve bench bench-peers fuzz lock format clean
+.PHONY: demo test check lint types cover docs docs-serve bench bench-peers bench-containment fuzz lock format clean
 # mkdocs-material prints an advertisement for its successor on each build.
 export NO_MKDOCS_2_WARNING := 1
 
@@ -43,6 +43,10 @@ bench: .venv/.dev
 # Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
 bench-peers: build/peers/.done
 
+# A scripted, hijacked agent behind interlock: make bench-containment BENCH=--quick
+bench-containment: .venv/.dev build/containment-env/.done
+	$(BIN)/python -m bench.containment $(BENCH)
+
 # Coverage-guided, in an environment of its own (Linux): make fuzz FUZZ=300 TARGETS="openai-chat-stream http-client"
 FUZZ ?= 60
 fuzz: build/fuzz-env/.done
@@ -66,6 +70,11 @@ clean:
 build/peers/.done: bench/peers.txt
 	$(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip --disable-pip-version-check --quiet install -r bench/peers.txt
+	@touch $@
+
+build/containment-env/.done: bench/containment/harness/requirements.txt
+	$(PYTHON) -m venv build/containment-env
+	build/containment-env/bin/python -m pip --disable-pip-version-check --quiet install -r bench/containment/harness/requirements.txt
 	@touch $@
 
 build/fuzz-env/.done: requirements/fuzz.txt pyproject.toml
