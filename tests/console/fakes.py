@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from interlock.console.sources import AuditStatus, Sources
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
 from interlock.governance.exceptions import Loosening
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
@@ -24,6 +25,7 @@ class MemoryStore:
     scan: Scan | None = None
     held: list[Key] = field(default_factory=list)
     pinned: dict[tuple[str, str], Pin] = field(default_factory=dict)
+    set_: dict[tuple[str, str], SetLabels] = field(default_factory=dict)
     broken: bool = False
     changes: int = 0
 
@@ -76,6 +78,18 @@ class MemoryStore:
     def pins(self, server: str | None = None) -> tuple[Pin, ...]:
         self._ready()
         return tuple(pin for _, pin in sorted(self.pinned.items()) if server in (None, pin.server))
+
+    def set_labels(self, one: SetLabels) -> None:
+        self._ready()
+        self.set_[one.server, one.tool] = one
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        self._ready()
+        return self.set_.pop((server, tool), None) is not None
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        self._ready()
+        return tuple(one for _, one in sorted(self.set_.items()))
 
     def indexed(self, log: str) -> int:
         self._ready()

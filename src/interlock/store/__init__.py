@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.record import Record
@@ -122,6 +123,18 @@ class Store(Protocol):
 
     def pins(self, server: str | None = None) -> tuple[Pin, ...]:
         """What is known of the tools of a server, or of all, by server and name."""
+        ...
+
+    def set_labels(self, one: SetLabels) -> None:
+        """Keep labels that somebody has set for a tool, in place of any before."""
+        ...
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        """Whether there were labels set for this tool; now there are none."""
+        ...
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        """The labels that somebody has set, by server and tool."""
         ...
 
     def indexed(self, log: str) -> int:

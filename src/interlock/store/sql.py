@@ -10,11 +10,12 @@ from sqlalchemy import URL, Connection, Select, and_, delete, func, insert, sele
 from sqlalchemy.exc import IntegrityError
 
 from interlock.audit.canonical import decode, encode
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
 from interlock.model.asset import Scan
 from interlock.model.errors import AuditError, StoreError
 from interlock.model.record import RecordKind
-from interlock.store import Key, Session, Stored, Usage, Used, pins, sums, tables
+from interlock.store import Key, Session, Stored, Usage, Used, labels, pins, sums, tables
 from interlock.store.database import Database
 from interlock.store.tally import HOUR_US, count_blocked, name, tally
 
@@ -104,6 +105,21 @@ class SqlStore:
         """What is known of the tools of a server, or of all, by server and name."""
         with self._database.read() as db:
             return pins.known(db, server)
+
+    def set_labels(self, one: SetLabels) -> None:
+        """Keep labels that somebody has set for a tool, in place of any before."""
+        with self._database.write() as db:
+            labels.put(db, one)
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        """Whether there were labels set for this tool; now there are none."""
+        with self._database.write() as db:
+            return labels.clear(db, server, tool)
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        """The labels that somebody has set, by server and tool."""
+        with self._database.read() as db:
+            return labels.known(db)
 
     def indexed(self, log: str) -> int:
         """How many records of this log the index holds; the next one to add has that number."""

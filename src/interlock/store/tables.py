@@ -1,7 +1,7 @@
 """The database's tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
 
 Times are microseconds. `records`, `sessions`, `usage`, `used` and `hours` are the index over the audit logs: they can
-be emptied and filled again from the files at any time. `keys`, `scans` and `pins` are the only copy.
+be emptied and filled again from the files at any time. `keys`, `scans`, `pins` and `labels` are the only copy.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
@@ -49,6 +49,19 @@ pins = Table(
     Column("seen_digest", String(64), nullable=False),
     Column("seen_document", Text, nullable=False),
     Column("seen_us", BigInteger, nullable=False),
+)
+
+# What somebody has set on the console; `recipients` is a JSON list. See `interlock.mcp.labels.SetLabels`.
+labels = Table(
+    "labels",
+    metadata,
+    Column("server", String(64), primary_key=True),
+    Column("tool", String(128), primary_key=True),
+    Column("output", String(16), nullable=False),
+    Column("sink", String(16), nullable=False),
+    Column("recipients", Text),
+    Column("set_by", Text, nullable=False),
+    Column("set_us", BigInteger, nullable=False),
 )
 
 # `body` is the canonical bytes; `blocked` counts what was not permitted in it.
