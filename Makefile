@@ -40,6 +40,10 @@ docs-serve: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench.gateway $(BENCH)
 
+# The official MCP conformance suite, directly and through interlock; needs npm, and fetches Node and the suite once.
+conformance: .venv/.dev
+	$(BIN)/python -m bench.conformance $(CONFORMANCE)
+
 # Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
 bench-peers: build/peers/.done
 
