@@ -21,6 +21,7 @@ from interlock.app import (
     open_store,
     refresh,
     rules,
+    token_issuers,
 )
 from interlock.config import Settings
 from interlock.console.access import Access
@@ -34,8 +35,10 @@ from interlock.governance.exceptions import Loosening
 from interlock.identity.keys import Keyring
 from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, StoreError
+from interlock.model.record import Record
 from interlock.protocols import adapters
 from interlock.store import Store
+from interlock.store.log import AuditLog
 from interlock.store.segments import CHECKPOINT, is_log, verifier_of, verify
 from interlock.store.sql import SqlStore
 
@@ -81,8 +84,13 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             proxy = forward_proxy(settings)
             keeper = _Keeper(store)
             door = keeper.door = mcp_door(settings, env, store.pins(), keeper.keep, loop)
-            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door)
+            issuers = token_issuers(settings, lambda what: loop.call_exception_handler({"message": what}))
+            gateway = Gateway(
+                settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers
+            )
             port = await gateway.start()
+            if issuers:
+                tasks.append(loop.create_task(issuers.run()))
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
             tasks.append(loop.create_task(keeper.run()))
             try:
@@ -97,6 +105,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                     audit_status=lambda: watched.status,
                     now_us=now_us,
                     title=settings.console.title,
+                    record=lambda record: _durable(log, record, loop),
                 )
                 async with serve(build(sources, access, settings.console), settings.console) as listening:
                     link = access.mint_link(listening.url)
@@ -112,6 +121,15 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 await gateway.stop()
     finally:
         store.close()
+
+
+def _durable(log: AuditLog, record: Record, loop: asyncio.AbstractEventLoop) -> None:
+    """Write a record from a thread of the console, and wait until it is on disk. Raises: AuditError."""
+
+    async def write() -> None:
+        await log.durable(log.append(record))
+
+    asyncio.run_coroutine_threadsafe(write(), loop).result()
 
 
 def _mcp_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:

@@ -26,6 +26,7 @@ class MemoryStore:
     held: list[Key] = field(default_factory=list)
     pinned: dict[tuple[str, str], Pin] = field(default_factory=dict)
     set_: dict[tuple[str, str], SetLabels] = field(default_factory=dict)
+    acts: list[Record] = field(default_factory=list)
     broken: bool = False
     changes: int = 0
 
@@ -367,6 +368,7 @@ def sources(
         audit_status=lambda: status or AuditStatus(holds=True, records=len(held.records), checkpoint_us=NOW),
         now_us=lambda: NOW,
         title="Halden Freight",
+        record=held.acts.append,
     )
 
 

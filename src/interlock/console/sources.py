@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from interlock.governance.coverage import Coverage
 from interlock.governance.exceptions import Loosening
+from interlock.model.record import Record
 from interlock.store import Store
 
 
@@ -26,7 +27,8 @@ class Sources:
     """Everything a page reads. The calls come from worker threads, `refresh` from one at a time.
 
     `refresh` brings the index over the audit log up to date; it is called before a page is made, so it must be
-    quick when there is nothing new. `now_us` is microseconds since 1970 UTC. `title` names the organisation.
+    quick when there is nothing new. `record` writes what a person is about to do, and comes back when that is on
+    disk: without it nothing is done. `now_us` is microseconds since 1970 UTC. `title` names the organisation.
     What cannot be read raises an InterlockError; the page then says so and shows the rest.
     """
 
@@ -37,3 +39,4 @@ class Sources:
     audit_status: Callable[[], AuditStatus]
     now_us: Callable[[], int]
     title: str
+    record: Callable[[Record], object]
