@@ -26,6 +26,7 @@ from interlock.guard.mcp.state import Catalogue
 from interlock.guard.rules import Prompts
 from interlock.guard.settings import limits, rates
 from interlock.guard.vault import Vault
+from interlock.identity import issuers
 from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
 from interlock.mcp.pins import Pin
@@ -232,6 +233,14 @@ def _cedar(settings: Settings, name: str) -> Source:
 def taskmaster(settings: Settings) -> Taskmaster:
     """Who believes the task tokens of this installation. Raises: ConfigError."""
     return Taskmaster(secret(settings.data / "keys" / TASK_KEY))
+
+
+def token_issuers(settings: Settings, note: Callable[[str], None]) -> issuers.Issuers | None:
+    """The issuers whose tokens are believed; None if there are none. `note` tells the operator. Raises: ConfigError."""
+    gateway = settings.gateway
+    host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+    resource = settings.identity.resource or f"http://{host}:{gateway.port}"
+    return issuers.build(settings.issuers, resource, note)
 
 
 def mcp_door(

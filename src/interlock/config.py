@@ -22,6 +22,7 @@ from interlock.governance.settings import Manifest
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
+from interlock.identity.settings import IdentitySettings, IssuerSettings, check_issuer, check_resource
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
 from interlock.provenance.settings import ToolOverride
@@ -68,8 +69,10 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
+    issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     limits: Mapping[str, LimitSettings] = field(default_factory=dict)
@@ -83,10 +86,12 @@ SECTIONS: Mapping[str, type] = {
     "audit": AuditSettings,
     "policy": PolicySettings,
     "pseudonyms": PseudonymSettings,
+    "identity": IdentitySettings,
 }
 TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
     "mcp_servers": ("mcp.servers", McpServer),
+    "issuers": ("identity.issuers", IssuerSettings),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
     "limits": ("limits", LimitSettings),
@@ -110,11 +115,12 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
     path = _find(file, env)
     text = _read(path) if path else ""
     document = _parse(path, text)
-    sections: dict[str, Any] = {
-        name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()
-    }
+    # The tables first: some stand inside of a section.
     tables: dict[str, Any] = {
         name: _table(dotted, kind, document, path, text) for name, (dotted, kind) in TABLES.items()
+    }
+    sections: dict[str, Any] = {
+        name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()
     }
     _refuse_rest(document, path, text)
     tables["upstreams"] = tables["upstreams"] or DEFAULT_UPSTREAMS
@@ -132,6 +138,9 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
                 raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
     for name, table in tables["mcp_servers"].items():
         _checked(check_server, "mcp.servers", name, table, path, text)
+    for name, table in tables["issuers"].items():
+        _checked(check_issuer, "identity.issuers", name, table, path, text)
+    _checked(lambda _, table: check_resource(table), "identity", "", sections["identity"], path, text)
     for name, table in tables["limits"].items():
         _checked(limit, "limits", name, table, path, text)
     for name, table in tables["prices"].items():
@@ -146,7 +155,7 @@ def _checked(
     try:
         check(name, table)
     except ConfigError as error:
-        where = _where(path, text, f"{dotted}.{name}", error.where)
+        where = _where(path, text, f"{dotted}.{name}".rstrip("."), error.where)
         raise ConfigError(error.what, where=where, hint=error.hint) from None
 
 

@@ -88,9 +88,10 @@ class McpDoor:
             self._refuse(gateway, client, 403, reason, path)
             return
         try:
-            principal, task = self._proven(gateway, request.headers, presented)
+            principal, task = self._proven(gateway, request.headers, presented, path)
         except IdentityError as refused:
-            self._refuse(gateway, client, 401, refused.brief, path, b"www-authenticate: Bearer\r\n")
+            status, challenge = gateway.challenge(refused, path)
+            self._refuse(gateway, client, status, refused.brief, path, challenge)
             return
         server = self.servers.get(path.removeprefix(FOLDER))
         if server is None:
@@ -122,7 +123,7 @@ class McpDoor:
         return ""
 
     def _proven(
-        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str
+        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str, path: str
     ) -> tuple[Principal, Task | None]:
         """Who asks, and for which task. Raises: IdentityError."""
         now_us = gateway.rules.now_us()
@@ -131,13 +132,13 @@ class McpDoor:
         if bare.startswith(PREFIX):
             task = self.taskmaster.prove(bare, now_us)
             return Principal(task.workload, f"task:{task.id}"), task
-        principal = gateway.keyring.prove(presented, now_us)
+        principal = gateway.prove(presented, path)
         shown = headers.get(TASK_HEADER, b"").decode("latin-1")
         if not shown:
             return principal, None
         task = self.taskmaster.prove(shown, now_us)
         if task.workload != principal.workload:
-            raise IdentityError(f"the task is one of {task.workload}, the key one of {principal.workload}")
+            raise IdentityError(f"the task is one of {task.workload}, the credential one of {principal.workload}")
         return principal, task
 
     @staticmethod
