@@ -59,6 +59,8 @@ class Issuer:
 
     def prove(self, said: Unverified, now_s: float, audiences: Sequence[str]) -> Proven:
         """What a token proves, here and now. Raises: IdentityError."""
+        if said.algorithm not in self.settings.algorithms:
+            raise IdentityError(f"issuer {self.name} may not sign in the way of this token (alg)")
         if self._had is None or self._clock() - self._had > FRESH_S + self.settings.stale_s:
             raise IdentityError(f"the keys of issuer {self.name} cannot be had: {self._trouble}")
         shown = sha256(said.token.encode()).digest()
@@ -71,8 +73,6 @@ class Issuer:
         return proven
 
     def _verified(self, said: Unverified) -> Proven:
-        if said.algorithm not in self.settings.algorithms:
-            raise IdentityError(f"issuer {self.name} may not sign in the way of this token (alg)")
         key = self._keys.find(said.kid, said.algorithm)
         if key is None:
             raise IdentityError(f"the token's key is none of issuer {self.name} (kid); last asked: {self._trouble}")
