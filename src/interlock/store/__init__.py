@@ -11,6 +11,7 @@ from typing import Protocol
 
 from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.asset import Scan
 from interlock.model.record import Record
 
@@ -135,6 +136,26 @@ class Store(Protocol):
 
     def labels(self) -> tuple[SetLabels, ...]:
         """The labels that somebody has set, by server and tool."""
+        ...
+
+    def ask_approvals(self, asked: Sequence[Approval], now_us: int) -> tuple[str, ...]:
+        """Keep new requests for approval; the ids of those kept: what waits already makes no second one."""
+        ...
+
+    def decide_approval(self, decided: Approval) -> Approval | None:
+        """Keep a decision, if it is the first one; what stands now, or None if there is no such request."""
+        ...
+
+    def use_approval(self, id_: str, now_us: int) -> bool:
+        """Whether it was there to use. What was granted once is used up by it, in all processes."""
+        ...
+
+    def approvals(self) -> tuple[Approval, ...]:
+        """Every request that is kept, the newest first; a bounded number."""
+        ...
+
+    def approval(self, id_: str) -> Approval | None:
+        """One request, or None."""
         ...
 
     def indexed(self, log: str) -> int:
