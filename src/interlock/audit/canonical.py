@@ -40,6 +40,7 @@ class _Step(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_o
     arguments: tuple[_Argument, ...] = ()
     call_id: str = ""
     digest: str = ""
+    facts: tuple[str, ...] = ()
     kind: str
     origin: Origin | None = None
     policies: tuple[str, ...] = ()
@@ -160,6 +161,7 @@ def _step_to_wire(s: Step) -> _Step:
         arguments=tuple([_Argument(a.name, a.origins, a.seen_in, a.shown) for a in s.arguments]),
         call_id=s.call_id,
         digest=s.digest,
+        facts=s.facts,
         kind=s.kind,
         origin=s.origin,
         policies=s.policies,
@@ -212,4 +214,5 @@ def _step_from_wire(s: _Step) -> Step:
         policies=s.policies,
         arguments=tuple([Argument(a.name, a.shown, a.origins, a.seen_in) for a in s.arguments]),
         signals=tuple([Noted(x.detector, x.rule, x.score) for x in s.signals]),
+        facts=s.facts,
     )

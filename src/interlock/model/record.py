@@ -72,7 +72,8 @@ class Step(NamedTuple):
     nobody looks into (`image`, `audio`, `video`, `file`), `hidden` for values that the model did not see (`size`
     of them, of the kinds in `tool`), `extra` for what was taken out of the answer beside its text, or `upstream` for
     one that was passed over. `size` is otherwise in characters; `digest` is a keyed hash of the text, so that equal
-    texts can be found without keeping them.
+    texts can be found without keeping them. `facts` are those by which policies decided (see `policy.questions`), so
+    that a change of policy can be tried on what was recorded.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Step(NamedTuple):
     policies: tuple[str, ...] = ()
     arguments: tuple[Argument, ...] = ()
     signals: tuple[Noted, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 class Record(NamedTuple):
