@@ -88,24 +88,26 @@ def judge(
     values = _values(arguments, labels, fields) if isinstance(arguments, dict) else None
     if values is None:
         return Judged(labels.sink, frozenset({Origin.MODEL}), (), understood=False)
-    found = []
+    found: list[Argument] = []
+    said: list[str] = []
     best = set()
     for name, value in values:
         seen, origins = _seen(name, value, labels, conversation)
         best.add(origins[0])
+        said.append(value)
         found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
     for name, value in _objects(arguments, labels, values, conversation):
         seen, origins = _seen(name, value, labels, conversation)
         if origins[0] in _BAD and (labels.sink not in _OWN or conversation.binds(name, value, labels)):
             best.add(origins[0])
+            said.append(value)
             found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         # Nothing says what it is done to: that it is done at all is the model's idea.
         best.add(Origin.MODEL)
     needed = conversation.tainted or labels.sink in NEEDS_WORDS
     asked = needed and conversation.asks_for(labels.name, labels.sink)
-    said = tuple(value for _, value in values)
-    return Judged(labels.sink, frozenset(best), tuple(found), understood=True, asked=asked, values=said)
+    return Judged(labels.sink, frozenset(best), tuple(found), understood=True, asked=asked, values=tuple(said))
 
 
 def _seen(name: str, value: str, labels: ToolLabels, conversation: Conversation) -> tuple[Seen, tuple[Origin, ...]]:
