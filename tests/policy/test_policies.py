@@ -45,11 +45,15 @@ def load(*texts: str, schema: Source = SCHEMA) -> Policies:
 
 def tool(
     name: str = "search", *origins: Origin, workload: str = "any", tainted: bool = False, offered: bool = True,
-    understood: bool = True, sink: str = "send", asked: bool = True,
+    understood: bool = True, sink: str = "send", asked: bool = True, private: bool = False,
+    carries_secret: bool = False, over_cap: bool = False,
 ) -> CallTool:  # fmt: skip
-    return CallTool(workload, name, sink, frozenset(origins), tainted, offered, understood, asked)
+    return CallTool(
+        workload, name, sink, frozenset(origins), tainted, offered, understood, asked, private, carries_secret, over_cap
+    )
 
 
+TOXIC = "private-data-untrusted-text-and-a-way-out"
 BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (CallModel("any", "whatever"), Allow(("model-in-scope",))),
     (CallModel("narrow", "small"), Allow(("model-in-scope",))),
@@ -77,6 +81,19 @@ BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (tool("a", Origin.USER, tainted=True, asked=False, sink="fetch"), Allow(("tool-in-scope",))),
     (tool("a", asked=False), Allow(("tool-in-scope",))),
     (tool("pay", tainted=True, asked=False, workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", asked=False, sink="delete"), "delete-not-asked-for"),
+    (tool("a", asked=False, sink="credential"), "delete-not-asked-for"),
+    (tool("a", asked=True, sink="delete"), Allow(("tool-in-scope",))),
+    (tool("pay", asked=False, sink="delete", workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", over_cap=True, sink="money"), "cap-reached"),
+    (tool("pay", over_cap=True, sink="money", workload="narrow"), "cap-reached"),
+    (tool("a", carries_secret=True), "secret-on-its-way-out"),
+    (tool("a", carries_secret=True, sink="write"), Allow(("tool-in-scope",))),
+    (tool("pay", carries_secret=True, workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", private=True, tainted=True), Allow(("tool-in-scope",), (TOXIC,))),
+    (tool("a", private=True, tainted=True, sink="write"), Allow(("tool-in-scope",))),
+    (tool("a", private=True), Allow(("tool-in-scope",))),
+    (tool("pay", private=True, tainted=True, workload="narrow"), Allow(("tool-in-scope",))),
     (ReadText("any", "instruction-override", "tool_result"), Allow(("signals-are-recorded",))),
     (ReleaseText("any", "credential-leak"), ""),
     (PassOpaque("any", "messages[].audio", "request"), ""),
@@ -105,7 +122,8 @@ def test_the_bundled_policies_decide(question: Question, expected: Allow | str) 
 def test_every_bundled_policy_is_decided_both_ways_above() -> None:
     ids = set(re.findall(r'^@id\("([^"]+)"\)', BUNDLED.text, re.MULTILINE))
     named = {expected for _, expected in BUNDLED_DECISIONS if isinstance(expected, str)}
-    named |= {name for _, allow in BUNDLED_DECISIONS if isinstance(allow, Allow) for name in allow.policies}
+    allows = [allow for _, allow in BUNDLED_DECISIONS if isinstance(allow, Allow)]
+    named |= {name for allow in allows for name in (*allow.policies, *allow.observed)}
     assert ids == named - {""}
 
 

@@ -11,7 +11,7 @@ from interlock.guard.rules import Call, Rules
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
 from interlock.model.event import Channel, Media, Opaque, Signal, Span, ToolCall
-from interlock.model.record import Step, Verdict
+from interlock.model.record import Origin, Step, Verdict
 from interlock.policy import CallTool, Mode, PassMedia, PassOpaque, ReleaseText
 from interlock.protocols import decode, texts
 from interlock.provenance import judge
@@ -151,22 +151,27 @@ class AnswerJudge:
         fields = property_names(definition.schema) if definition else frozenset()
         judged = judge(arguments, labels, self._request.conversation, fields)
         found = self._scan_arguments(event, arguments)
-        decision = self._rules.policies.decide(
-            CallTool(
-                self._workload,
-                event.name,
-                judged.sink,
-                judged.origins,
-                self._request.conversation.tainted,
-                event.name in self._request.offered,
-                judged.understood,
-                judged.asked,
-            )
+        counted = self._workload, self._request.session, labels, judged.sink, arguments
+        question = CallTool(
+            self._workload,
+            event.name,
+            judged.sink,
+            judged.origins,
+            self._request.conversation.tainted,
+            event.name in self._request.offered,
+            judged.understood,
+            judged.asked,
+            private=self._request.confidential.private,
+            carries_secret=judged.sink not in HARMLESS and self._carries_secret(arguments),
+            over_cap=self._rules.caps.exceeds(*counted),
         )
+        decision = self._rules.policies.decide(question, arguments)
         if isinstance(decision, Allow) and any(self._withholds(signal.detector) for signal in found):
             named = sorted({signal.detector for signal in found if self._withholds(signal.detector)})
             decision = Deny(f"{MAY_NOT_LEAVE}: {', '.join(named)}.")
         allowed = isinstance(decision, Allow)
+        if allowed:
+            self._rules.caps.count(*counted)
         step = Step(
             kind="call",
             size=len(event.arguments),
@@ -179,11 +184,20 @@ class AnswerJudge:
             policies=decision.policies,
             arguments=tuple(argument._replace(name=logged(argument.name)) for argument in judged.arguments),
             signals=noted(found),
+            facts=question.facts,
         )
         # Who named a tool that nobody offered may have put anything into its name.
         told = event.name if event.name in self._request.offered else "a tool that was not offered"
         risky, restored = allowed and judged.sink not in HARMLESS, event.arguments != said
         return CallVerdict(step, allowed, risky, told, event.arguments, restored)
+
+    def _carries_secret(self, arguments: object) -> bool:
+        """Whether a value out of a confidential result is in the arguments that neither user nor system has said."""
+        carried = self._request.confidential.carried(arguments)
+        if carried is None:
+            return True
+        find, own = self._request.conversation.find, {Origin.USER, Origin.SYSTEM}
+        return any(own.isdisjoint(find(value).origins) for value in carried)
 
     def withheld(self, found: tuple[Signal, ...]) -> tuple[Signal, ...]:
         """The signals whose pieces of text may not go out as they are; none where answers are only observed."""
