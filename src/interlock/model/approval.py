@@ -27,9 +27,9 @@ class Standing(Enum):
 class Shown:
     """An argument as somebody who decides sees it: whole, but for secrets and the middle of what is very long.
 
-    `size` is the value's length in characters, `digest` its keyed hash. `judged`: it decides who receives or what is
-    done. `origins` are all places where the value was seen, `seen_in` the tools whose results held it. `warnings` are
-    the ways in which it may look like something else.
+    `size` is the value's length in characters, `digest` its keyed hash. Of a very long one `text` is the beginning and
+    `end` the end. `judged`: it decides who receives or what is done. `origins` are all places where the value was seen,
+    `seen_in` the tools whose results held it. `warnings` are the ways in which it may look like something else.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Shown:
     origins: tuple[Origin, ...]
     seen_in: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
