@@ -22,7 +22,14 @@ from interlock.governance.settings import Manifest
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
-from interlock.identity.settings import IdentitySettings, IssuerSettings, check_issuer, check_resource
+from interlock.identity.settings import (
+    ClientSettings,
+    IdentitySettings,
+    IssuerSettings,
+    check_client,
+    check_issuer,
+    check_resource,
+)
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
 from interlock.provenance.settings import ToolOverride
@@ -43,6 +50,11 @@ class PolicySettings:
     enforce: tuple[str, ...] = setting((), "Policies, by @id, whose refusal is final, whatever their @force says.")
     ask: tuple[str, ...] = setting((), "Policies whose refusal a person may lift by an approval.")
     observe: tuple[str, ...] = setting((), "Policies that refuse nothing for now: what they would refuse is noted.")
+    caps: tuple[str, ...] = setting(
+        ("delete 10", "credential 5", "money 20"),
+        'The most calls of tools of a kind in one conversation or task, and the most money: "delete 10" or'
+        ' "money sum 500".',
+    )
     redact: tuple[str, ...] = setting(
         (),
         "What models may not see: detectors, or detector:rule. Placeholders stand in for it until the answer.",
@@ -73,6 +85,7 @@ class Settings:
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
     issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
+    clients: Mapping[str, ClientSettings] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     limits: Mapping[str, LimitSettings] = field(default_factory=dict)
@@ -92,6 +105,7 @@ TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
     "mcp_servers": ("mcp.servers", McpServer),
     "issuers": ("identity.issuers", IssuerSettings),
+    "clients": ("identity.clients", ClientSettings),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
     "limits": ("limits", LimitSettings),
@@ -138,8 +152,16 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
                 raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
     for name, table in tables["mcp_servers"].items():
         _checked(check_server, "mcp.servers", name, table, path, text)
+        if table.client and table.client not in tables["clients"]:
+            where, hint = (
+                _where(path, text, f"mcp.servers.{name}", "client"),
+                f"write [identity.clients.{table.client}]",
+            )
+            raise ConfigError(f"there is no OAuth client {table.client!r}", where=where, hint=hint)
     for name, table in tables["issuers"].items():
         _checked(check_issuer, "identity.issuers", name, table, path, text)
+    for name, table in tables["clients"].items():
+        _checked(check_client, "identity.clients", name, table, path, text)
     _checked(lambda _, table: check_resource(table), "identity", "", sections["identity"], path, text)
     for name, table in tables["limits"].items():
         _checked(limit, "limits", name, table, path, text)

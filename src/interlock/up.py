@@ -8,7 +8,7 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
@@ -16,6 +16,7 @@ from interlock.app import (
     current_exceptions,
     forward_proxy,
     mcp_door,
+    mcp_secrets,
     now_us,
     open_log,
     open_store,
@@ -71,7 +72,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        ready = rules(settings, [*held.values(), *_mcp_secrets(settings, env)])
+        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)])
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -130,13 +131,6 @@ def _durable(log: AuditLog, record: Record, loop: asyncio.AbstractEventLoop) -> 
         await log.durable(log.append(record))
 
     asyncio.run_coroutine_threadsafe(write(), loop).result()
-
-
-def _mcp_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
-    """The credentials of MCP servers, and what their programs are given: none of it may go out anywhere else."""
-    for server in settings.mcp_servers.values():
-        for name in (server.api_key_env, *server.env):
-            yield env.get(name, "").strip()
 
 
 async def _reload_keys(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from interlock.app import mcp_door, now_us, open_log, open_store, rules
+from interlock.app import mcp_door, mcp_secrets, now_us, open_log, open_store, rules
 from interlock.config import Settings
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_stdio import Lines
@@ -40,7 +40,7 @@ def wrap(settings: Settings, args: argparse.Namespace) -> int:
         raise UsageError("there is no server to start", hint="interlock mcp wrap -- CMD...")
     name = args.server or server_name(command)
     declared = settings.mcp_servers.get(name, McpServer())
-    server = replace(declared, url="", api_key_env="", command=tuple(command))
+    server = replace(declared, url="", api_key_env="", api_key_file="", client="", command=tuple(command))
     if args.env:
         server = replace(server, env=(*server.env, *args.env))
     wrapped = replace(settings, mcp_servers={name: server}, upstreams={})
@@ -65,7 +65,6 @@ def server_name(command: list[str]) -> str:
 
 async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str, str]) -> None:
     loop = asyncio.get_running_loop()
-    server = settings.mcp_servers[name]
     with closing(open_store(settings)) as store, _log(settings, name) as log:
         door = mcp_door(settings, env, store.pins(name), lambda _, pins: store.keep_pins(pins), loop)
         assert door
@@ -74,7 +73,7 @@ async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str,
             raise UsageError("the task in INTERLOCK_TASK is another workload's", hint="see --workload")
         run, numbers = secrets.token_hex(4), itertools.count(1)
         ids = (f"{run}-{number}" for number in numbers)
-        ready = rules(settings, [env.get(one, "") for one in server.env])
+        ready = rules(settings, mcp_secrets(settings, env))
         gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
         door.attach(gateway)
         beside = [loop.create_task(log.run()), loop.create_task(_follow(store, name, door))]

@@ -29,6 +29,7 @@ from interlock.guard.mcp import (
     mcp_exchange,
 )
 from interlock.identity.tasks import PREFIX, Taskmaster
+from interlock.identity.tokens import bare
 from interlock.mcp.eras import SESSION_HEADER
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
@@ -101,16 +102,19 @@ class McpDoor:
             reason = f"{request.method} {path}"
             self._refuse(gateway, client, 405, reason, path, b"allow: POST, GET, DELETE\r\n", principal=principal)
             return
-        self.begin(gateway, client, Inbound(request.method, request.headers, request.body), server, principal, task)
+        # What was believed, and is an issuer's: perhaps to be exchanged, never to be sent on.
+        subject = bare(presented) if gateway.issuers else ""
+        inbound = Inbound(request.method, request.headers, request.body)
+        self.begin(gateway, client, inbound, server, principal, task, subject)
 
     def begin(
         self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server, principal: Principal,
-        task: Task | None,
+        task: Task | None, subject: str = "",
     ) -> None:  # fmt: skip
-        """Start the exchange of a caller who has proven who it is."""
+        """Start the exchange of a caller who has proven who it is, perhaps by the token `subject`."""
         call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, gateway.rules.now_us())
         steps = mcp_exchange(inbound, server, call, gateway.rules, task, self.memories)
-        gateway.perform(McpPerformer(gateway, client, steps, call, self))
+        gateway.perform(McpPerformer(gateway, client, steps, call, self, subject))
 
     def _foreign(self, headers: Mapping[bytes, bytes]) -> str:
         """Why a request comes from where none may come from; empty if it does not."""
@@ -149,21 +153,21 @@ class McpDoor:
         told = {401: "the credential was refused", 403: "not permitted", 404: "no such server"}.get(status, "use POST")
         gateway.refuse(client, status, "refused", told, reason, path, headers=headers, principal=principal)
 
-    def send(self, server: str, workload: str, command: Send, waiter: Waiter) -> None:
+    def send(self, server: str, workload: str, command: Send, waiter: Waiter, subject: str) -> None:
         """Send a message to a server."""
         if server in self.programs:
             self.programs[server].ask(workload, command, waiter)
         else:
-            self.pools[server].ask(command.method, command.headers, command.body, waiter)
+            self.pools[server].ask(command.method, command.headers, command.body, waiter, subject)
 
-    def tell(self, server: str, workload: str, command: Tell) -> None:
+    def tell(self, server: str, workload: str, command: Tell, subject: str) -> None:
         """Send a message, and drop its answer."""
         if server in self.programs:
             self.programs[server].tell(workload, command.body)
             return
         told = _Told(self._telling.discard)
         self._telling.add(told)
-        self.pools[server].ask("POST", command.headers, command.body, told)
+        self.pools[server].ask("POST", command.headers, command.body, told, subject)
 
     def replace_pins(self, pins: Iterable[Pin]) -> None:
         """What is kept of tools has changed."""
@@ -219,8 +223,11 @@ class _Told:
 class McpPerformer(Performer):
     """An exchange with an MCP server: one after the other, as many requests to it as the guard asks for."""
 
-    def __init__(self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor) -> None:
+    def __init__(
+        self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor, subject: str
+    ) -> None:
         super().__init__(gateway, client, exchange, call.upstream)
+        self._subject = subject
         self._workload = call.principal.workload
         self._door = door
 
@@ -241,10 +248,10 @@ class McpPerformer(Performer):
                     self._connection.release()
                     self._connection = None
                 self._wait = Wait.HEAD
-                self._door.send(self._upstream, self._workload, command, self)
+                self._door.send(self._upstream, self._workload, command, self, self._subject)
                 return WAIT
             case Tell():
-                self._door.tell(self._upstream, self._workload, command)
+                self._door.tell(self._upstream, self._workload, command, self._subject)
                 return None
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)

@@ -62,6 +62,49 @@ class IssuerSettings:
         return {value: workload for value, _, workload in (line.rpartition("=") for line in self.workloads)}
 
 
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """`[identity.clients.<name>]`: an OAuth client that interlock is, for tokens to show to MCP servers.
+
+    A server's table names it in `client`. What a caller shows is never sent to a server; with `token-exchange` it goes
+    to the token endpoint, which gives out another one for it.
+    """
+
+    grant: str = setting(
+        "client-credentials",
+        "How tokens are had: client-credentials (interlock's own), or token-exchange (for the caller's, RFC 8693).",
+        choices=("client-credentials", "token-exchange"),
+    )
+    token_url: str = setting("", "The authorization server's token endpoint.")
+    client_id: str = setting("", "What interlock is called there.")
+    secret_env: str = setting("", "Environment variable that holds the client's secret.")
+    secret_file: str = setting("", "File that holds it; read again for each token, so that it can be replaced.")
+    auth: str = setting(
+        "basic", "How the secret is shown: basic (a header) or post (in the form).", choices=("basic", "post")
+    )
+    scopes: tuple[str, ...] = setting((), "Scopes to ask for.")
+    audience: str = setting("", "What to send as `audience` beside `resource`, for servers that want it.")
+    actor_file: str = setting(
+        "", "File with the token of who acts for the caller (RFC 8693, actor_token), such as the gateway's own."
+    )
+    ca_file: str = setting("", "PEM file of the authorities to trust there; empty takes the system's.")
+
+
+def check_client(name: str, client: ClientSettings) -> None:
+    """Refuse a table that makes no client. Raises: ConfigError that names the setting in its `where`."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"a client cannot be called {name!r}", where="", hint="letters, digits, - and _")
+    check_address(client.token_url, "token_url", f"the tokens of client {name!r}")
+    if not re.fullmatch(r"[ -~]+", client.client_id):
+        raise ConfigError(f"client {name!r} does not say who it is", where="client_id", hint="name it as it is there")
+    if bool(client.secret_env) == bool(client.secret_file):
+        hint = "secret_env names a variable, secret_file a file"
+        raise ConfigError(f"client {name!r} needs one secret", where="secret_env", hint=hint)
+    if client.actor_file and client.grant != "token-exchange":
+        raise ConfigError(f"client {name!r} acts for nobody", where="actor_file", hint='grant = "token-exchange"')
+    check_scopes(client.scopes, "scopes", f"client {name!r}")
+
+
 def check_issuer(name: str, issuer: IssuerSettings) -> None:
     """Refuse a table that makes no issuer. Raises: ConfigError that names the setting in its `where`."""
     if not _NAME.fullmatch(name):

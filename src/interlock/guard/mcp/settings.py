@@ -28,6 +28,11 @@ class McpServer:
     api_key_env: str = setting(
         "", "Environment variable that holds the credential for `url`. Clients' own are never passed on."
     )
+    api_key_file: str = setting(
+        "", "File that holds the credential for `url`, in place of a variable; it may be replaced at any time."
+    )
+    client: str = setting("", "OAuth client, under [identity.clients], whose tokens are the credential for `url`.")
+    resource: str = setting("", "What those tokens are for (RFC 8707); empty takes `url`.")
     ca_file: str = setting("", "PEM file of the authorities to trust for `url`; empty takes the system's.")
     auth: str = setting(
         "bearer",
@@ -58,6 +63,13 @@ def check_server(name: str, server: McpServer) -> None:
     if not _DIGEST.fullmatch(server.sha256):
         hint = "64 digits and small letters, as sha256sum prints them"
         raise ConfigError(f"MCP server {name!r} has what is no SHA-256", where="sha256", hint=hint)
+    if sum(map(bool, (server.api_key_env, server.api_key_file, server.client))) > 1:
+        hint = "leave all but one of api_key_env, api_key_file and client out"
+        raise ConfigError(f"MCP server {name!r} has more than one credential", where="api_key_env", hint=hint)
+    for where in ("api_key_file", "client"):
+        if server.command and getattr(server, where):
+            hint = "give it a variable by env, or a file by its arguments"
+            raise ConfigError(f"MCP server {name!r} is started, and shows no credential", where=where, hint=hint)
     if server.command and server.api_key_env:
         hint = f"put it into env: env = [{server.api_key_env!r}]"
         raise ConfigError(
