@@ -68,7 +68,10 @@ class Asker(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A call that policy asks about. `judged` are its sensitive arguments with their values; `text` is all of them."""
+    """A call that policy asks about. `judged` are its sensitive arguments with their values; `text` is all of them.
+
+    `counted` is what caps count, if it is permitted.
+    """
 
     asker: Asker
     tool: str
@@ -78,6 +81,7 @@ class Asking:
     judged: tuple[tuple[Argument, str], ...]
     decision: Ask
     conversation: Conversation
+    counted: tuple[Any, ...] = ()
 
     def binding(self, digest: Callable[[str], str]) -> str:
         """The keyed hash that an approval is bound to."""

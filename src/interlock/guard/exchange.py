@@ -172,7 +172,7 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
         if isinstance(event, ToolCall):
             if len(verdicts) >= MOST_CALLS:
                 raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
-            verdicts[event.path] = judge.call(event)
+            verdicts[event.path] = yield from judge.settle(judge.call(event))
         elif isinstance(event, Opaque | Media):
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
@@ -240,7 +240,13 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exc
         return
     log.said = guard.said
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
-    ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
+    if fault:
+        ending = Ending(b"", _unreleased(guard.end().steps), risky=False)
+    else:
+        verdicts = guard.verdicts()
+        for key, verdict in verdicts.items():
+            verdicts[key] = yield from judge.settle(verdict)
+        ending = guard.end(verdicts)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
     status = UPSTREAM_FAULT if fault else OK
     log.spent = Spent.PART if fault or reported else Spent.ALL

@@ -32,6 +32,7 @@ class Inspected:
     session: str
     own_prompt: OwnPrompt | None
     confidential: Confidential = field(default_factory=Confidential)
+    beginning: str = ""
 
     def labels(self, tool: str, rules: Rules) -> ToolLabels:
         """The labels of a tool, offered or not."""
@@ -72,7 +73,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         if digest and isinstance(event, Text) and event.channel is Channel.SYSTEM
     }
     own = rules.prompts.of(system)
-    parts = offered, tuple(steps), tuple(signals), opaque, media, place.session, own, confidential
+    parts = offered, tuple(steps), tuple(signals), opaque, media, place.session, own, confidential, place.beginning
     return Inspected(conversation, *parts)
 
 

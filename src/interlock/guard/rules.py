@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
+from interlock.guard.approvals import Approvals
 from interlock.guard.budgets import Budgets
 from interlock.guard.caps import Caps
 from interlock.guard.own_prompt import OwnPrompt
@@ -123,6 +124,7 @@ class Rules:
     owners: Mapping[str, str] = field(default_factory=dict)
     vault: Vault | None = None
     caps: Caps = field(default_factory=Caps)
+    approvals: Approvals = field(default_factory=Approvals)
     verdicts: Verdicts = field(default_factory=Verdicts)
 
 
