@@ -19,3 +19,6 @@ class ToolOverride:
     )
     sink: str = setting("", f"What it can do: {', '.join(SINKS)}.", choices=SINKS)
     recipients: tuple[str, ...] | None = setting(None, "Arguments that decide who receives or where it goes.")
+    arguments: tuple[str, ...] = setting(
+        (), 'Arguments that policies read, such as "amount: Long", "note?: String", for a tool that is not pinned.'
+    )
