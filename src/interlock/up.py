@@ -8,7 +8,7 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
@@ -34,6 +34,7 @@ from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
 from interlock.governance.exceptions import Loosening
 from interlock.identity.keys import Keyring
+from interlock.live import Live
 from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, StoreError
 from interlock.model.record import Record
@@ -62,6 +63,7 @@ class Serving:
     console: str
     link: str
     exceptions: tuple[Loosening, ...] = ()
+    reload: Callable[[], None] = lambda: None
 
 
 @contextlib.asynccontextmanager
@@ -72,7 +74,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)])
+        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)], store.pins())
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -85,11 +87,17 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             proxy = forward_proxy(settings)
             keeper = _Keeper(store)
             door = keeper.door = mcp_door(settings, env, store.pins(), keeper.keep, loop)
-            issuers = token_issuers(settings, lambda what: loop.call_exception_handler({"message": what}))
+
+            def tell(what: str) -> None:
+                loop.call_exception_handler({"message": what})
+
+            issuers = token_issuers(settings, tell)
             gateway = Gateway(
                 settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers
             )
             port = await gateway.start()
+            live = Live(settings, gateway, log.append, tell, store.pins, store.version)
+            tasks.append(loop.create_task(live.run()))
             if issuers:
                 tasks.append(loop.create_task(issuers.run()))
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
@@ -101,8 +109,11 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 sources = Sources(
                     store=store,
                     refresh=lambda: _refresh(settings, store),
-                    coverage=lambda: current_coverage(settings, store),
-                    exceptions=lambda: current_exceptions(settings, store, ready.policies.loaded),
+                    coverage=lambda: current_coverage(live.settings, store),
+                    exceptions=lambda: (
+                        *live.exceptions,
+                        *current_exceptions(live.settings, store, live.rules.policies.loaded),
+                    ),
                     audit_status=lambda: watched.status,
                     now_us=now_us,
                     title=settings.console.title,
@@ -114,7 +125,8 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                         proxy.own_ports |= {port, listening.port}
                     _settle()
                     loose = sources.exceptions()
-                    yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link, loose)
+                    gate = f"http://{_host(settings.gateway.host)}:{port}"
+                    yield Serving(gate, listening.url, link, loose, live.reload)
             finally:
                 for task in tasks:
                     task.cancel()

@@ -73,7 +73,7 @@ async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str,
             raise UsageError("the task in INTERLOCK_TASK is another workload's", hint="see --workload")
         run, numbers = secrets.token_hex(4), itertools.count(1)
         ids = (f"{run}-{number}" for number in numbers)
-        ready = rules(settings, mcp_secrets(settings, env))
+        ready = rules(settings, mcp_secrets(settings, env), store.pins())
         gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
         door.attach(gateway)
         beside = [loop.create_task(log.run()), loop.create_task(_follow(store, name, door))]
