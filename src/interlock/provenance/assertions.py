@@ -30,10 +30,12 @@ _WHOLES = frozenset(
     "article attachment content contents doc document file html image log logs markdown page resource text transcript "
     "url web webpage website".split()
 )
-_MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
+MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
 _TITLES = frozenset("filename heading label name subject summary title topic".split())
 _PEOPLE = frozenset("addressbook colleague contact employee member people person user".split())
 _NAMES = frozenset({"name", "fullname", "displayname"})
+# Words of tools' names that say nothing of the kind of object.
+_VERBAL = frozenset("all by fetch find get id in list load my new of query read search show view".split())
 _FROM = frozenset({"from", "payer", "sender", "source"})
 _TO = frozenset({"beneficiary", "destination", "payee", "receiver", "recipient", "to"})
 # The user means whom he paid before.
@@ -43,7 +45,7 @@ FEWEST_PAYMENTS = 3
 # A value that more objects hold than these is not looked at in all of them.
 MOST_HOLDING = 20
 LONGEST_ID, LONGEST_TITLE = 128, 300
-_IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
+IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
 
 
 @dataclass
@@ -72,7 +74,7 @@ class Result:
     @property
     def made(self) -> bool:
         """Whether it is the answer of a call that made something."""
-        return self.labels.sink in ("write", "send") and not _MAKES.isdisjoint(words(self.labels.name))
+        return self.labels.sink in ("write", "send") and not MAKES.isdisjoint(words(self.labels.name))
 
     @property
     def _may_assert(self) -> bool:
@@ -104,7 +106,7 @@ def bare(text: str) -> str:
 
 
 def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, request: Request) -> bool:
-    about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - _IDS
+    about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - IDS
     if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)}):
         return False
     holding = (record for record in result.objects if _is_id_of(record, value, about))
@@ -124,13 +126,31 @@ def _holds_address(result: Result, value: str, request: Request) -> bool:
     return _was_paid(result, value, request)
 
 
+def names_one(result: Result, about: set[str], request: Request) -> bool:
+    """Whether the request names an object of this kind in what a tool gave back."""
+    if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)} - _VERBAL):
+        return False
+    some = islice(result.objects, MOST_HOLDING)
+    return any(request.names(title, exactly=False) for one in some for title in _values(one, _TITLES | _NAMES))
+
+
+def speaks_of_it(result: Result, value: str, request: Request) -> bool:
+    """Whether an object that holds this value is made here, or has a title with a word that the request has."""
+    plain = value.strip().lower()
+    holding = (one for one in result.objects if any(text.strip().lower() == plain for _, text in one.fields))
+    return any(
+        result.made or any(map(request.touches, _values(one, _TITLES | _NAMES)))
+        for one in islice(holding, MOST_HOLDING)
+    )
+
+
 def _is_id_of(record: Record, value: str, about: set[str]) -> bool:
     """Whether a value is the object's own id: `id`, or `file_id` of a file, and not that of its owner or a part."""
     return any(
         text.strip().lower() == value
         and "." not in key
-        and not _IDS.isdisjoint(said := words(key))
-        and about.issuperset(word.removesuffix("s") for word in said if word not in _IDS)
+        and not IDS.isdisjoint(said := words(key))
+        and about.issuperset(word.removesuffix("s") for word in said if word not in IDS)
         for key, text in record.fields
     )
 

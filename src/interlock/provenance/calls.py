@@ -111,7 +111,11 @@ def judge(
 
 
 def _seen(name: str, value: str, labels: ToolLabels, conversation: Conversation) -> tuple[Seen, tuple[Origin, ...]]:
-    seen = conversation.find(value, _kind(name))
+    kind = _kind(name)
+    if kind == "path" and words(name)[-1:] != ("filename",):
+        # A path that says no folder is another one than the user's with a folder.
+        kind = ""
+    seen = conversation.find(value, kind)
     return seen, _origins(name, value, labels, seen.origins, conversation)
 
 
@@ -127,14 +131,14 @@ def _objects(
     for name, value in islice(arguments.items(), MOST_VALUES):
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value) not in known:
             text = str(value).strip()
-            if text and len(text) <= LONGEST_OBJECT and _names_object(name, labels, making=making, called=called):
+            if text and len(text) <= LONGEST_OBJECT and _names_object(name, making=making, called=called):
                 yield name, text
 
 
-def _names_object(name: str, labels: ToolLabels, *, making: bool, called: bool) -> bool:
+def _names_object(name: str, *, making: bool, called: bool) -> bool:
     """Whether an argument says which object is meant; of a new one its name, if the user has said that."""
     said = words(name)
-    if not said or said[0] == "new" or (making and not said[-1:] == ("id",)):
+    if not said or said[0] == "new" or (making and said[-1:] != ("id",)):
         return called and bool({"filename", "name", "path", "title"} & {*said})
     return kind_of(name) not in ("amount", "content", "query") and not _WHEN.intersection(said)
 
@@ -163,7 +167,7 @@ def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> li
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         found = _sensitive(arguments, labels, fields, every=True)
         if labels.sink == "money" and any(_kind(name) in _WHICH for name, _ in found):
-            # What is named decides who is paid, as a recipient would; how much is for a cap to say, and when for nobody.
+            # What is named decides who is paid, as a recipient would; how much is for a cap to say, and when free.
             found = [(name, value) for name, value in found if _kind(name) != "amount" and not _says_when(name)]
     return found if len(found) <= MOST_VALUES else None
 
