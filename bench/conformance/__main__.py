@@ -40,7 +40,7 @@ bundled = false
 files = ["pass-all.cedar"]
 [mcp.servers.everything]
 url = "http://127.0.0.1:{port}/mcp"
-
+offers = ["sampling", "elicitation", "elicitation-url", "roots"]
 """
 POLICY = '@id("pass-all")\n@reason("Everything passes: this profile measures the protocol, not the protection.")\n'
 POLICY += "permit (principal, action, resource);\n"
@@ -160,7 +160,7 @@ def show(console: Console, revision: str, direct: Checks, through: Checks) -> No
     console.print(table)
     for what, found in (("worse", lost(direct, through)), ("better", lost(through, direct))):
         for check in found:
-            console.print(f"{what} through interlock: {check}")
+            console.print(f"{what} through interlock: {check}", soft_wrap=True)
 
 
 def figures(checks: Counter[tuple[str, str]]) -> str:

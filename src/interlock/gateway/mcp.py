@@ -18,11 +18,16 @@ from interlock.guard.inspect import logged
 from interlock.guard.mcp import (
     ASKED_BACK,
     Answered,
+    Await,
+    Bell,
+    CancelledError,
+    Heed,
     Inbound,
     Keep,
     McpExchange,
     Memories,
     Respond,
+    Ring,
     Send,
     Server,
     Tell,
@@ -256,6 +261,16 @@ class McpPerformer(Performer):
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)
                 return None
+            case Ring(bell=bell):
+                bell.rung = True
+                if bell.hear:
+                    bell.hear()
+                return None
+            case Heed(bell=bell):
+                bell.hear = self._cancelled
+                return None
+            case Await(bell=bell, limit_s=limit_s):
+                return self._await(bell, limit_s)
             case Respond(status=status, body=body, session=session):
                 headers = b"%b: %b\r\n" % (SESSION_HEADER, session.encode()) if session else b""
                 if status == 405:
@@ -264,3 +279,21 @@ class McpPerformer(Performer):
                 return None
             case _:
                 return super().perform(command)
+
+    def _await(self, bell: Bell, limit_s: float) -> object:
+        if bell.rung:
+            return None
+        self._wait = Wait.OTHER
+        timer = asyncio.get_running_loop().call_later(limit_s, lambda: bell.hear and bell.hear())
+
+        def heard() -> None:
+            bell.hear = None
+            timer.cancel()
+            if self._wait is Wait.OTHER:
+                self._go(None)
+
+        bell.hear = heard
+        return WAIT
+
+    def _cancelled(self) -> None:
+        self._throw(CancelledError())

@@ -5,6 +5,9 @@ from enum import Enum
 from interlock.model.errors import ProtocolError
 from interlock.protocols import Events
 
+# An id stands in a header when a client comes back.
+LONGEST_EVENT_ID = 256
+
 
 class Framing(Enum):
     """How messages follow each other."""
@@ -29,19 +32,26 @@ class Messages:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that `data` completes. Raises: ProtocolError for one that is too long, or a broken stream."""
+        return [message for message, _ in self.numbered(data)]
+
+    def numbered(self, data: bytes) -> list[tuple[bytes, str]]:
+        """The same, each with the id that it has in its stream of events; "" if it has none."""
         match self._framing:
             case Framing.BODY:
                 self._held += data
                 found = []
             case Framing.EVENTS:
-                events = self._events.feed(data)
-                found = [said for _, said, fields in events if said and fields.get("event", "message") == "message"]
+                found = [
+                    (said, fields.get("id", ""))
+                    for _, said, fields in self._events.feed(data)
+                    if said and fields.get("event", "message") == "message"
+                ]
             case Framing.LINES:
                 self._held += data
                 *lines, rest = self._held.split(b"\n")
                 self._held = bytearray(rest)
-                found = [bytes(line) for line in lines if line.strip()]
-        if len(self._held) > self._limit or any(len(one) > self._limit for one in found):
+                found = [(bytes(line), "") for line in lines if line.strip()]
+        if len(self._held) > self._limit or any(len(one) > self._limit for one, _ in found):
             raise ProtocolError(f"a message has over {self._limit} bytes")
         return found
 
@@ -56,6 +66,7 @@ class Messages:
         return [held] if held.strip() else []
 
 
-def event(message: bytes) -> bytes:
-    """A message as one event of a stream; JSON as we write it has no line ends."""
-    return b"event: message\ndata: %b\n\n" % message
+def event(message: bytes, id_: str = "") -> bytes:
+    """A message as one event of a stream; JSON as we write it has no line ends, nor has an id that was read."""
+    number = b"id: %b\n" % id_.encode() if id_ and len(id_) <= LONGEST_EVENT_ID else b""
+    return b"event: message\n%bdata: %b\n\n" % (number, message)

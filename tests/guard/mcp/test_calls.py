@@ -163,7 +163,7 @@ def test_a_server_that_asks_back_in_its_result_is_refused() -> None:
     told = gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=a_task()).answer["result"]
     assert told["isError"]
     assert "inputRequests" not in told
-    assert "server_request input_required" in gate.blocked()
+    assert "server_request elicitation/create" in gate.blocked()
 
 
 def test_what_a_client_answers_to_a_question_that_nobody_asked_is_left_out() -> None:

@@ -1,15 +1,22 @@
 """One exchange with an MCP server as a generator: it asks for I/O, inspects, decides.
 
 `exchange.py` is what a client's message sets off; `link.py` speaks with the server, in whichever era it speaks;
-`tools.py` lists and calls, `others.py` does everything else; `state.py` is what is remembered between exchanges.
+`tools.py` lists and calls, `others.py` reads everything else; `asks.py` is what a server may ask its client, and
+`rounds.py` how a request goes on that waits for it; `heard.py` and `streams.py` are what a server says unasked;
+`state.py` is what is remembered between exchanges.
 """
 
 from interlock.guard.mcp.commands import Answered as Answered
+from interlock.guard.mcp.commands import Await as Await
+from interlock.guard.mcp.commands import Bell as Bell
+from interlock.guard.mcp.commands import CancelledError as CancelledError
+from interlock.guard.mcp.commands import Heed as Heed
 from interlock.guard.mcp.commands import Keep as Keep
 from interlock.guard.mcp.commands import McpCommand as McpCommand
 from interlock.guard.mcp.commands import McpExchange as McpExchange
 from interlock.guard.mcp.commands import McpTold as McpTold
 from interlock.guard.mcp.commands import Respond as Respond
+from interlock.guard.mcp.commands import Ring as Ring
 from interlock.guard.mcp.commands import Send as Send
 from interlock.guard.mcp.commands import Tell as Tell
 from interlock.guard.mcp.exchange import Inbound as Inbound

@@ -1,12 +1,14 @@
 """What an MCP exchange asks of the gateway beside `guard/commands.py`, and what it is told."""
 
-from collections.abc import Generator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, TypeVar
 
-from interlock.guard.commands import Begin, Emit, Note, Read
+from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
 
+R = TypeVar("R")
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
@@ -45,6 +47,37 @@ class Respond(NamedTuple):
     session: str = ""
 
 
+@dataclass(slots=True)
+class Bell:
+    """Rung in one exchange and heard in another, once. `hear` is set by whoever performs `Await` or `Heed`."""
+
+    rung: bool = False
+    hear: Callable[[], None] | None = None
+
+
+class Ring(NamedTuple):
+    """Ring a bell. Replied with None at once."""
+
+    bell: Bell
+
+
+class Await(NamedTuple):
+    """Wait until the bell is rung, or `limit_s` have passed. Replied with None."""
+
+    bell: Bell
+    limit_s: float
+
+
+class Heed(NamedTuple):
+    """From here on the bell ends this exchange: `CancelledError` is thrown into it. Replied with None at once."""
+
+    bell: Bell
+
+
+class CancelledError(ClientGoneError):
+    """Thrown into an exchange whose client is still there, and wants no answer any more."""
+
+
 class Answered(NamedTuple):
     """The server's answer has begun. `session` is the id that it gave."""
 
@@ -53,6 +86,8 @@ class Answered(NamedTuple):
     session: str
 
 
-McpCommand: TypeAlias = Note | Read | Begin | Emit | Send | Tell | Keep | Respond
+McpCommand: TypeAlias = Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed
 McpTold: TypeAlias = Answered | bytes | None
+Steps: TypeAlias = Generator[McpCommand, McpTold, R]
+"""A part of an exchange that ends with a value."""
 McpExchange: TypeAlias = Generator[McpCommand, McpTold, None]

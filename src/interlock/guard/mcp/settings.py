@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
 
+# What a server may ask its client for: the names of MCP, and one for each of the two modes of elicitation.
+OFFERS = ("sampling", "elicitation", "elicitation-url", "roots")
 # A name stands in an address, in the log and in policies.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _URL = re.compile(r"https?://[^/]")
@@ -46,6 +48,11 @@ class McpServer:
         choices=("first-use", "approve"),
     )
     workloads: tuple[str, ...] | None = setting(None, "Workloads that may use it; not given: all.")
+    offers: tuple[str, ...] = setting(
+        (),
+        "What the server may ask its client for: sampling, elicitation (a form for the user), elicitation-url (the"
+        " user opens an address), roots. Its requests are inspected, and reach only clients that can answer them.",
+    )
     max_result_bytes: int = setting(4_194_304, "An answer's bytes; a longer one becomes an error.", least=1)
     list_ttl_s: int = setting(60, "After so long the server's tools are listed again before a call.", least=1)
 
@@ -60,6 +67,10 @@ def check_server(name: str, server: McpServer) -> None:
     if server.url and not _URL.match(server.url):
         hint = 'an http or https address, such as url = "https://host/mcp"'
         raise ConfigError(f"MCP server {name!r} cannot be at {server.url!r}", where="url", hint=hint)
+    if unknown := [one for one in server.offers if one not in OFFERS]:
+        raise ConfigError(
+            f"MCP server {name!r} cannot be offered {unknown[0]!r}", where="offers", hint=", ".join(OFFERS)
+        )
     if not _DIGEST.fullmatch(server.sha256):
         hint = "64 digits and small letters, as sha256sum prints them"
         raise ConfigError(f"MCP server {name!r} has what is no SHA-256", where="sha256", hint=hint)

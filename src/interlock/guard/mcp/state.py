@@ -1,17 +1,23 @@
 """What is remembered between exchanges: what each server is and offers, who is connected, what each task has read."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from interlock.guard.mcp.commands import Bell, Headers
 from interlock.guard.mcp.settings import McpServer
-from interlock.mcp.eras import Era
+from interlock.mcp.eras import Era, sent_headers
+from interlock.mcp.inspection import INSTRUCTIONS as INSTRUCTIONS
+from interlock.mcp.inspection import Finding, definition_of
+from interlock.mcp.messages import Id, Response
 from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
 from interlock.model.decision import Principal, Task
 from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance import Conversation, ToolLabels
+from interlock.provenance.secrets import Confidential
 
 # Clients of one server that are connected at once, and how long a silent one is remembered.
 MOST_SESSIONS = 10_000
@@ -24,8 +30,6 @@ MOST_CHARS = 200_000_000
 EVENT_CHARS = 200
 # Addresses that a server has listed as its own.
 MOST_LISTED = 10_000
-# What a server says of itself to the model, pinned like a tool; no tool may be called so.
-INSTRUCTIONS = "(instructions)"
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -74,23 +78,50 @@ class Link:
     about: Mapping[str, Any]
     instructions: str
 
+    @property
+    def headers(self) -> Headers:
+        """The header lines of a message that is no request."""
+        return tuple(sent_headers(self.era, "", {}, self.version, self.session))
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a server has asked a client, which answers in an exchange of its own.
+
+    `link` and `id` say to whom the answer goes; without a link it stays here, and `bell` says that it has come.
+    """
+
+    method: str
+    link: Link | None = None
+    id: Id = 0
+    bell: Bell = field(default_factory=Bell)
+    answer: Response | None = None
+
 
 @dataclass(slots=True)
 class Session:
-    """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it."""
+    """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it.
+
+    `capabilities` is what the client says that it can do, `asked` what it was asked and has not answered yet, and
+    `level` from which on it wants to see what the server logs.
+    """
 
     id: str
     principal: Principal
     version: str
     link: Link
     used_us: int
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    level: str = ""
 
 
 class Catalogue:
     """What one server offers, and what of it is approved. Not for use by several threads at once.
 
     Rules: a name that nobody approved, or whose definition is not the approved one, is not offered; only a server of
-    which nothing is known is trusted on first use, and of it only what no detector speaks about.
+    which nothing is known is trusted on first use, and of it only what is not suspicious. `findings` are about what
+    it offers now.
     """
 
     def __init__(self, server: str, mode: str, pins: Iterable[Pin] = ()) -> None:
@@ -100,6 +131,12 @@ class Catalogue:
         self._unsaved: set[str] = set()
         self.tools: dict[str, Mapping[str, Any]] = {}
         self.listed_us: int | None = None
+        self.findings: tuple[Finding, ...] = ()
+
+    @property
+    def known(self) -> Mapping[str, Mapping[str, Any]]:
+        """What it offers, as far as anybody knows: now, or when it was last asked."""
+        return self.tools or {name: json.loads(pin.seen_document) for name, pin in self._pins.items()}
 
     def observe(
         self, tools: Mapping[str, Mapping[str, Any]], suspicious: frozenset[str], now_us: int
@@ -140,10 +177,7 @@ class Catalogue:
         tool = self.tools.get(name)
         if tool is None or self.standing(name) is not Standing.APPROVED:
             return None
-        description, schema = tool.get("description"), tool.get("inputSchema")
-        return ToolDefinition(
-            (), name, description if isinstance(description, str) else "", schema if isinstance(schema, dict) else {}
-        )
+        return definition_of(name, tool, self._server)
 
     def expire(self) -> None:
         """The server says that its tools have changed: ask again before the next call."""
@@ -156,7 +190,7 @@ class Catalogue:
 
 @dataclass(slots=True)
 class Server:
-    """One server behind the gateway. `fresh` gives ids that nobody can guess."""
+    """One server behind the gateway. `fresh` gives ids that nobody can guess; `others` are all servers, by name."""
 
     name: str
     settings: McpServer
@@ -166,8 +200,10 @@ class Server:
     shared: Link | None = None
     sessions: Recent[str, Session] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     links: Recent[tuple[str, str], Link] = field(default_factory=lambda: Recent(MOST_SESSIONS))
+    under_way: dict[tuple[str, str, Id], Bell] = field(default_factory=dict)
     listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
     asked: int = 0
+    others: Mapping[str, "Server"] = field(default_factory=dict)
 
     def next_id(self) -> int:
         """The id of our next request to it."""
@@ -185,6 +221,7 @@ class Memory:
         self._said: list[tuple[Event, Origin, ToolLabels | None]] = []
         self._built: Conversation | None = None
         self._tainted = blind
+        self.confidential = Confidential(private=blind)
         self.chars = 0
         if request:
             self.add(Text((), Channel.USER, request), Origin.USER)
@@ -210,6 +247,7 @@ class Memory:
         `labels` are those of the tool whose result it is, if that is one that is offered.
         """
         self._built = None
+        self.confidential.add(event, labels)
         size = _size(event)
         if self.chars + size > MOST_TASK_CHARS:
             self._tainted = True

@@ -1,9 +1,11 @@
 """One exchange under way: who asks, of which server, with what memory, and the steps that its records will hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from interlock.guard.inspect import logged, noted
-from interlock.guard.mcp.state import Memory, Server
+from interlock.guard.mcp.state import Memory, Server, Session
 from interlock.guard.records import Log
 from interlock.guard.rules import Call, Rules
 from interlock.mcp.eras import Era
@@ -19,7 +21,12 @@ OUT_OF_TASK = "The task does not reach so far."
 
 @dataclass(slots=True)
 class Visit:
-    """The facts of one exchange, and what it has come to so far. `token` is the client's mark for progress."""
+    """The facts of one exchange, and what it has come to so far.
+
+    `token` is the client's mark for progress, `level` from which on it wants what the server logs, `capabilities`
+    what it says that it can do. `session` is there for a client of the older era, `waiting` what it was asked;
+    `by_stream` says that the server answers by a stream.
+    """
 
     server: Server
     call: Call
@@ -31,6 +38,11 @@ class Visit:
     token: Id | None = None
     streaming: bool = False
     may_stream: bool = False
+    by_stream: bool = False
+    session: Session | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    level: str = ""
+    waiting: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -43,6 +55,11 @@ class Visit:
         """The clock."""
         return self.rules.now_us()
 
+    @property
+    def session_capabilities(self) -> Mapping[str, Any]:
+        """What a client of the older era can do. One of the newer says so with each request, and not for good."""
+        return {} if self.era.is_modern else self.capabilities
+
     def allows(self, tool: str, sink: str) -> Decision:
         """Whether this workload, and this task, may use a tool at all: at best, whatever it is given."""
         if self.task and self.task.tools is not None and tool not in self.task.tools:
@@ -50,7 +67,7 @@ class Visit:
         facts = CallTool(
             self.workload, tool, sink, frozenset(), tainted=False, offered=True, understood=True, asked=True
         )
-        return self.rules.policies.decide(facts)
+        return self.rules.policies.at_best(facts)
 
     def holds_secret(self, texts: list[str]) -> bool:
         """Whether a text that is to go to the server holds what may not go out."""
