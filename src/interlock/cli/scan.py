@@ -1,8 +1,9 @@
 """Find the AI in a source tree, and judge it.
 
 Found are models, clients and calls, agents, tools, prompts, embeddings,
-vector stores, MCP servers, credentials and dependencies, in Python source,
-requirements and pyproject.toml, MCP client configuration and .env files.
+vector stores, MCP servers, credentials and dependencies, in Python source and
+notebooks, requirements and pyproject.toml, MCP client configuration and .env
+files.
 
 Nothing is executed, imported or started, nothing leaves this machine, and the
 value of a credential is never kept. Tests are searched for credentials only:
