@@ -39,4 +39,5 @@ from interlock.knowledge.matching import service_at as service_at
 from interlock.knowledge.requests import RequestWords as RequestWords
 from interlock.knowledge.requests import request_words as request_words
 from interlock.knowledge.tools import ToolWords as ToolWords
+from interlock.knowledge.tools import tool_translations as tool_translations
 from interlock.knowledge.tools import tool_words as tool_words

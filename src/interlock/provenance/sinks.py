@@ -77,7 +77,7 @@ def sink_of(name: str, definition: ToolDefinition | None) -> str:
 
 
 def _part(name: list[str], said: Mapping[str, Mapping[str, object]], description: str, *, alone: bool) -> str:
-    at = _verb_at(name)
+    at = verb_at(name)
     if at is None:
         verbs = _first_verbs(description) if alone and name else []
         verb = min(verbs, key=lambda one: WORST_FIRST.index(class_of(one)), default="")
@@ -126,7 +126,7 @@ def _is_place(word: str) -> bool:
     return word in _PLACES or word.removesuffix("s") in ("host", "hostname", "endpoint", "domain", "site")
 
 
-def _verb_at(name: list[str]) -> int | None:
+def verb_at(name: list[str]) -> int | None:
     """Where the word stands that says what is done: first, last, or the first one that is seldom a noun."""
     if not name:
         return None
@@ -152,10 +152,10 @@ def _first_verbs(description: str) -> list[str]:
     """The verbs that a description begins with, `Validates and tests ...`; none if it does not."""
     found = _FIRST_WORDS.match(description)
     said = [word.lower() for word in found.groups() if word] if found else []
-    return [verb for word in said if (verb := _plain(word))]
+    return [verb for word in said if (verb := plain_verb(word))]
 
 
-def _plain(word: str) -> str:
+def plain_verb(word: str) -> str:
     """A verb in its plain form, `Retrieves` or `retrieving`, empty if it is none."""
     stem = word.removesuffix("ing")
     forms = (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", stem, stem + "e")
