@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from interlock.console.settings import ConsoleSettings
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
+from interlock.guard.approvals import ApprovalSettings
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
@@ -81,6 +82,7 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
+    approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
@@ -99,6 +101,7 @@ SECTIONS: Mapping[str, type] = {
     "audit": AuditSettings,
     "policy": PolicySettings,
     "pseudonyms": PseudonymSettings,
+    "approvals": ApprovalSettings,
     "identity": IdentitySettings,
 }
 TABLES: Mapping[str, tuple[str, type]] = {

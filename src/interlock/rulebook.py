@@ -14,6 +14,7 @@ from interlock.config import Settings
 from interlock.detectors import Engine, detectors
 from interlock.governance.exceptions import BUNDLED
 from interlock.guard import Rules
+from interlock.guard.approvals import Approvals
 from interlock.guard.budgets import Budgets
 from interlock.guard.caps import Caps, Counters, caps
 from interlock.guard.rules import Prompts
@@ -48,6 +49,7 @@ def rules(settings: Settings, credentials: Iterable[str] = (), pins: Iterable[Pi
         owners=_owners(settings),
         vault=Vault(secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
         caps=_caps(settings, Counters()),
+        approvals=Approvals(settings.approvals, lambda: secrets.token_hex(6)),
     )
 
 

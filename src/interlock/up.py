@@ -29,15 +29,18 @@ from interlock.console.access import Access
 from interlock.console.app import build
 from interlock.console.serve import serve
 from interlock.console.sources import AuditStatus, Sources
+from interlock.gateway.desk import Desk
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
+from interlock.gateway.webhook import Webhook
 from interlock.governance.exceptions import Loosening
+from interlock.guard import Rules
 from interlock.identity.keys import Keyring
 from interlock.live import Live
 from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, StoreError
-from interlock.model.record import Record
+from interlock.model.record import Record, RecordKind, Verdict
 from interlock.protocols import adapters
 from interlock.store import Store
 from interlock.store.log import AuditLog
@@ -92,15 +95,19 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 loop.call_exception_handler({"message": what})
 
             issuers = token_issuers(settings, tell)
+            hook = _webhook(settings, env, log, tell)
+            desk = Desk(store, ready.approvals, now_us, hook.tell if hook else lambda _: None)
             gateway = Gateway(
-                settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers
+                settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers, desk
             )
             port = await gateway.start()
             live = Live(settings, gateway, log.append, tell, store.pins, store.version)
-            tasks.append(loop.create_task(live.run()))
+            tasks += [loop.create_task(live.run()), loop.create_task(desk.run())]
+            if hook:
+                tasks.append(loop.create_task(hook.run()))
             if issuers:
                 tasks.append(loop.create_task(issuers.run()))
-            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
+            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door, ready))]
             tasks.append(loop.create_task(keeper.run()))
             try:
                 access = Access()
@@ -118,9 +125,13 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                     now_us=now_us,
                     title=settings.console.title,
                     record=lambda record: _durable(log, record, loop),
+                    approvals=settings.approvals,
+                    untold=lambda: hook.problem if hook else "",
                 )
                 async with serve(build(sources, access, settings.console), settings.console) as listening:
                     link = access.mint_link(listening.url)
+                    if hook:
+                        hook.console = settings.approvals.console_url or listening.url
                     if proxy:
                         proxy.own_ports |= {port, listening.port}
                     _settle()
@@ -145,10 +156,29 @@ def _durable(log: AuditLog, record: Record, loop: asyncio.AbstractEventLoop) -> 
     asyncio.run_coroutine_threadsafe(write(), loop).result()
 
 
+def _webhook(settings: Settings, env: Mapping[str, str], log: AuditLog, tell: Callable[[str], None]) -> Webhook | None:
+    """Who is told of requests for approval, if somebody is. Raises: ConfigError."""
+    if not settings.approvals.webhook_url:
+        return None
+    secret = env.get(settings.approvals.webhook_secret_env, "").strip()
+
+    def failed(problem: str) -> None:
+        tell(f"webhook: {problem}")
+        with contextlib.suppress(AuditError):  # then the next request is refused for it
+            log.append(Record(RecordKind.GATEWAY, now_us(), verdict=Verdict.FAILED, reason=f"webhook: {problem}"))
+
+    return Webhook(settings.approvals, secret, lambda: now_us() // 1_000_000, failed)
+
+
 async def _reload_keys(
-    store: Store, keyring: Keyring, door: McpDoor | None = None, every_s: float = KEYS_S, blind_s: float = BLIND_S
+    store: Store,
+    keyring: Keyring,
+    door: McpDoor | None = None,
+    ready: Rules | None = None,
+    every_s: float = KEYS_S,
+    blind_s: float = BLIND_S,
 ) -> None:
-    """New and revoked keys, and approvals of tools, are in force within `every_s`, whoever wrote them.
+    """New and revoked keys, and approvals of tools and calls, are in force within `every_s`, whoever wrote them.
 
     While the database cannot be read nobody can say which keys were revoked: after `blind_s` of that all are refused.
     """
@@ -161,6 +191,10 @@ async def _reload_keys(
                 keyring.replace(await asyncio.to_thread(store.keys))
                 if door:
                     door.replace_pins(await asyncio.to_thread(store.pins))
+                if ready:
+                    ready.approvals.replace(await asyncio.to_thread(store.approvals, now_us()))
+                    for beginning, session in ready.approvals.beginnings():
+                        ready.sessions.adopt(beginning, session)
                 seen = version
             blind_since = None
         except StoreError as error:

@@ -126,7 +126,7 @@ class Performer:
         else:
             self._go(None)
 
-    def claimed(self, there: bool) -> None:  # noqa: FBT001 - the one thing that is told
+    def claimed(self, there: bool) -> None:
         """Whether an approval was there to use."""
         if self._wait is Wait.DESK:
             self._go(there)
@@ -177,9 +177,11 @@ class Performer:
                     return WAIT
                 return None
             case Petition(approval=approval):
+                assert self._gateway.desk
                 self._gateway.desk.petition(approval)
                 return None
             case Claim(id=id_):
+                assert self._gateway.desk
                 self._wait = Wait.DESK
                 self._gateway.desk.claim(id_, self.claimed)
                 return WAIT

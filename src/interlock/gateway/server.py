@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 
 from interlock.gateway.callers import challenge, form, presented, prove
+from interlock.gateway.desk import Desk
 from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.mcp import FOLDER, McpDoor
@@ -71,6 +72,7 @@ class Gateway:
     proxy: Proxy | None = None
     mcp: McpDoor | None = None
     issuers: Issuers | None = None
+    desk: Desk | None = None
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
     routes: Routes = field(init=False)

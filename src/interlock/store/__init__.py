@@ -150,8 +150,8 @@ class Store(Protocol):
         """Whether it was there to use. What was granted once is used up by it, in all processes."""
         ...
 
-    def approvals(self) -> tuple[Approval, ...]:
-        """Every request that is kept, the newest first; a bounded number."""
+    def approvals(self, live_us: int | None = None) -> tuple[Approval, ...]:
+        """The newest requests first, a bounded number; or every one that waits or holds at `live_us`."""
         ...
 
     def approval(self, id_: str) -> Approval | None:

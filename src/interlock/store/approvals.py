@@ -11,7 +11,9 @@ from interlock.store.tables import approvals
 
 # The values in a request are somebody's: it is kept for so long after it has ended. What was decided is in the log.
 KEPT_US = 7 * 24 * 3_600 * 1_000_000
-MOST_ROWS = 10_000
+MOST_ROWS = 5_000
+# What a page shows.
+NEWEST = 200
 _shown = msgspec.json.Decoder(tuple[Shown, ...])
 _LISTS = ("arguments", "policies")
 
@@ -55,9 +57,14 @@ def use(db: Connection, id_: str, now_us: int) -> bool:
     return db.execute(update(approvals).where(once).values(used_us=now_us)).rowcount == 1
 
 
-def known(db: Connection) -> tuple[Approval, ...]:
-    """Every request, the newest first."""
-    rows = db.execute(select(approvals).order_by(approvals.c.asked_us.desc(), approvals.c.id))
+def known(db: Connection, live_us: int | None) -> tuple[Approval, ...]:
+    """The newest requests first; or every one that has not expired at `live_us`, and was not used up."""
+    wanted = select(approvals).order_by(approvals.c.asked_us.desc(), approvals.c.id)
+    if live_us is None:
+        wanted = wanted.limit(NEWEST)
+    else:
+        wanted = wanted.where(approvals.c.expires_us > live_us, approvals.c.used_us == 0)
+    rows = db.execute(wanted)
     return tuple([_approval(dict(row)) for row in rows.mappings()])
 
 

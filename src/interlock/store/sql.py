@@ -137,10 +137,10 @@ class SqlStore:
         with self._database.write() as db:
             return approvals.use(db, id_, now_us)
 
-    def approvals(self) -> tuple[Approval, ...]:
-        """Every request that is kept, the newest first; a bounded number."""
+    def approvals(self, live_us: int | None = None) -> tuple[Approval, ...]:
+        """The newest requests first, a bounded number; or every one that waits or holds at `live_us`."""
         with self._database.read() as db:
-            return approvals.known(db)
+            return approvals.known(db, live_us)
 
     def approval(self, id_: str) -> Approval | None:
         """One request, or None."""
