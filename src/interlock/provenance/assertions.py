@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from interlock.provenance.dates import day_of
 from interlock.provenance.kinds import kind_of
 from interlock.provenance.labels import ToolLabels
 from interlock.provenance.names import known, words
-from interlock.provenance.records import Record, records
-from interlock.provenance.requests import Request
+from interlock.provenance.records import Record, outermost, records
+from interlock.provenance.requests import Request, telling
 
 # What one of these verbs hands out of one of these is somebody's text as a whole.
 _HANDS_OUT = frozenset("cat download extract fetch get load open read show view".split())
@@ -44,6 +45,8 @@ _AGAIN = frozenset("again last previous repeat same usual".split())
 FEWEST_PAYMENTS = 3
 # A value that more objects hold than these is not looked at in all of them.
 MOST_HOLDING = 20
+# An object with more fields is a list of something.
+MOST_TOLD = 200
 LONGEST_ID, LONGEST_TITLE = 128, 300
 IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
 
@@ -70,6 +73,11 @@ class Result:
     def folded(self) -> str:
         """Its text in lower case."""
         return self.text.lower()
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether it holds one object, with what that holds."""
+        return bool(self.objects) and outermost(self.text) == 1
 
     @property
     def made(self) -> bool:
@@ -109,10 +117,10 @@ def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, req
     about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - IDS
     if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)}):
         return False
-    holding = (record for record in result.objects if _is_id_of(record, value, about))
-    return any(
-        result.made or _named(record, result, request, exactly=False) for record in islice(holding, MOST_HOLDING)
-    )
+    holding = [*islice((record for record in result.objects if _is_id_of(record, value, about)), MOST_HOLDING)]
+    if any(result.made or _named(record, result, request, exactly=False) for record in holding):
+        return True
+    return bool(holding) and _is_meant(holding, result, request.act_words(labels.name, labels.sink))
 
 
 def _holds_address(result: Result, value: str, request: Request) -> bool:
@@ -132,6 +140,27 @@ def names_one(result: Result, about: set[str], request: Request) -> bool:
         return False
     some = islice(result.objects, MOST_HOLDING)
     return any(request.names(title, exactly=False) for one in some for title in _values(one, _TITLES | _NAMES))
+
+
+def _is_meant(holding: Sequence[Record], result: Result, said: frozenset[str]) -> bool:
+    """Whether what is to be done, in these words, fits one of those and no other object of the result so well.
+
+    An outsider may have made what fits; it is his own then, and nobody else's.
+    """
+    fits = [(len(said & _telling(one, result)), one) for one in result.objects if len(one.fields) <= MOST_TOLD]
+    best = max((count for count, _ in fits), default=0)
+    return best > 0 and [one for count, one in fits if count == best] == list(holding)[:1]
+
+
+def _telling(record: Record, result: Result) -> frozenset[str]:
+    titles = _values(record, _TITLES | _NAMES | _FROM | _TO)
+    return frozenset().union(
+        *(
+            telling(one)
+            for one in titles
+            if len(one) <= LONGEST_TITLE and not any(bare(one) in at for at in result.written)
+        )
+    )
 
 
 def speaks_of_it(result: Result, value: str, request: Request) -> bool:
@@ -169,7 +198,7 @@ def _named(record: Record, result: Result, request: Request, *, exactly: bool = 
         ):
             return True
     asked = _texts(result.arguments)
-    return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)
+    return bool(asked) and result.alone and all(len(one) > 2 and one in request.text for one in asked)
 
 
 def _texts(arguments: str) -> list[str]:
@@ -178,7 +207,8 @@ def _texts(arguments: str) -> list[str]:
     except (ValueError, RecursionError):
         return []
     values = said.values() if isinstance(said, dict) else ()
-    return [value.lower() for value in values if isinstance(value, str) and value.strip()]
+    # A day only narrows what is looked for.
+    return [value.lower() for value in values if isinstance(value, str) and value.strip() and not day_of(value)]
 
 
 def _is_person(record: Record, result: Result, value: str, request: Request) -> bool:

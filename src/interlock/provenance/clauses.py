@@ -6,7 +6,7 @@ sentence is taken as a whole.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 
 from interlock.knowledge import request_words
@@ -52,6 +52,11 @@ class Clause:
         """Whether it names no object, and speaks of one by `it`."""
         return not self.nouns and not _PRONOUNS.isdisjoint(self.objects)
 
+    @property
+    def says_something(self) -> bool:
+        """Whether anything stands behind the verb but words that lead on."""
+        return any(word.isalpha() and word not in _LEADS and word not in _DETERMINERS for word in self.objects)
+
 
 def clauses(sentence: str) -> list[Clause]:
     """The clauses of a text in lower case, in order; what stands before the first verb is one without a verb."""
@@ -71,23 +76,26 @@ def clauses(sentence: str) -> list[Clause]:
 
 def governs(read: list[Clause], verbs: frozenset[str], kinds: Collection[str]) -> bool:
     """Whether a clause with one of these verbs is about one of these kinds of objects."""
-    kinds, named = frozenset(kinds), frozenset[str]()
-    foreign = verbs - request_words().english
-    everything = frozenset(word for clause in read for word in clause.objects)
-    if not foreign.isdisjoint(everything) and not kinds.isdisjoint(all_stems(" ".join(everything))):
+    kinds = frozenset(kinds)
+    if any(not kinds.isdisjoint(about) for about in spoken_of(read, verbs)):
         return True
+    # `Request two days off` says in the verb what is made.
+    return any(not clause.passive and clause.verb & verbs & kinds for clause in read)
+
+
+def spoken_of(read: list[Clause], verbs: frozenset[str]) -> Iterator[frozenset[str]]:
+    """The words, in plain form, that each clause with one of these verbs is about."""
+    everything = [word for clause in read for word in clause.objects]
+    if not (verbs - request_words().english).isdisjoint(everything):
+        yield all_stems(" ".join(everything))
+    named = frozenset[str]()
     for clause in read:
-        inside = _verbs_inside(clause, verbs)
         about = frozenset[str]() if clause.passive else clause.words
         if clause.passive or clause.points_back:
             about |= named
-        if (clause.verb & verbs or inside) and not kinds.isdisjoint(about):
-            return True
-        # `Request two days off` says in the verb what is made.
-        if not clause.passive and clause.verb & verbs & kinds:
-            return True
-        named = named if clause.points_back else clause.words
-    return False
+        if clause.verb & verbs or _verbs_inside(clause, verbs):
+            yield about
+        named = named if clause.points_back or not clause.says_something else clause.words
 
 
 def _verbs_inside(clause: Clause, verbs: frozenset[str]) -> bool:
@@ -120,8 +128,8 @@ def _verbs() -> frozenset[str]:
 # What a request begins with that only asks to look at something.
 _READING = frozenset(
     "analyse analyze browse check compare count display extract fetch find get give identify inspect list locate look "
-    "lodge open raise read retrieve review scan search see show summarise summarize translate use verify view "
-    "what when where which who".split()
+    "lodge open pencil raise start read retrieve review scan search see show summarise summarize translate use verify "
+    "view what when where which who".split()
 )
 
 

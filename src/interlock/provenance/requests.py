@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from interlock.knowledge import request_words, tool_words
-from interlock.provenance.clauses import all_stems, clauses, every_noun, governs, is_common
+from interlock.provenance.clauses import all_stems, clauses, every_noun, governs, is_common, spoken_of
 from interlock.provenance.names import words
 from interlock.provenance.sinks import class_of
 
@@ -40,13 +40,23 @@ _SHAPES = (
     re.compile(r"\b[A-Z]{2,10}[- ]?\d{1,8}\b"),
     re.compile(r"\b(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}\b"),
 )
-_OPENS = frozenset({"open", "raise", "lodge", "start"})
+# `Open an issue` makes one, and `open the file` reads it.
+_ENTERS = frozenset("enter fix get mark note pencil put start".split())
+_OPENS = _ENTERS | {"open", "raise", "lodge"}
 _OPENED = frozenset("account case channel conversation issue meeting poll pull request thread ticket vote".split())
+_MAKE = frozenset({"make"})
+# Acts that one word does not say.
+_PHRASES = {
+    "delete": re.compile(r"\bthrow\b[^.]*\b(?:away|out)\b|\bcall(?:ed)? off\b|\btake\b[^.]*\boff\b"),
+    "money": re.compile(r"\b(?:give|return|owe|cover|chip in|hand|make a payment)\b[^.]*\d|\bmake (?:a|the) payment\b"),
+    "send": re.compile(r"\b(?:get back to|follow up (?:with|on)|drop \w+ a line|hand\b[^.]*\bto)\b"),
+    "admin": re.compile(r"\bavailable to\b"),
+}
 _HANDLED = frozenset({"write", "send", "money"})
 # Asked for only together with the kind of object: who asks for a meeting has not asked for a file.
 _OF_OBJECTS = frozenset({"write", "delete"})
 # What is made of something: at most two words tell more of it.
-_INTO = re.compile(r"\b(?:in|into|as) an? (?:new |separate )?((?:[^\W\d_]+ ){0,2}[^\W\d_]+)")
+_INTO = re.compile(r"\b(?:in|into|as|to) an? (?:new |separate )?((?:[^\W\d_]+ ){0,2}[^\W\d_]+)")
 _DELEGATES = re.compile(
     r"\b(?:do|complete|follow|perform|finish|carry out|take care of)\b (?:[\w'-]+ ){0,4}"
     r"(?:actions?|everything|instructions?|items?|steps?|tasks?|to-?dos?)\b"
@@ -75,20 +85,19 @@ class Request:
 
     def asks_for(self, tool: str, sink: str) -> bool:
         """Whether the request has a word for what this tool does; for a deletion also one for what it is done to."""
-        said = words(tool)
-        table = request_words()
-        acts = set(table.sinks.get(sink, ()))
-        acting = [word for word in said if class_of(word) == sink or word in tool_words().strong]
-        verb = next(iter(acting or filter(class_of, said)), "")
-        if sink in ("write", "send", "publish", "money", "admin"):
-            acts |= {act for act in ("create", "change", "send") if verb in table.groups[act]}
-        verbs = frozenset({verb}) if verb else frozenset[str]()
-        asking = verbs.union(*(table.groups[act] for act in acts))
+        said, table = words(tool), request_words()
+        verb, asking = _asking(tool, sink)
         if self._has(asking) and (sink not in _OF_OBJECTS or self._means(asking, said)):
             return True
         kinds = _kinds(_nouns(said))
-        # `Open an issue` makes one, and `open the file` reads it.
-        if verb in table.groups["create"] and not kinds.isdisjoint(_OPENED) and self._governs(_OPENS, kinds):
+        if verb in table.groups["create"] and self._governs(_OPENS if _OPENED & kinds else _ENTERS, kinds):
+            return True
+        if verb in table.groups["change"] and self._governs(_MAKE, kinds):
+            return True
+        if (phrase := _PHRASES.get(sink)) and any(
+            phrase.search(one) and (sink not in _OF_OBJECTS or not kinds.isdisjoint(all_stems(one)))
+            for one in self._sentences
+        ):
             return True
         if sink == "write" and self._puts_into(kinds):
             return True
@@ -96,6 +105,12 @@ class Request:
         work = table.groups["work"]
         handled = sink in _HANDLED and self._has(work) and self._governs(work, kinds)
         return handled or (sink == "write" and _DELEGATES.search(self.text) is not None)
+
+    def act_words(self, tool: str, sink: str) -> frozenset[str]:
+        """The words, in plain form, of what the request wants done that a tool with this sink does."""
+        _, asking = _asking(tool, sink)
+        parts = [about for sentence in self._sentences for about in spoken_of(clauses(sentence), asking)]
+        return frozenset[str]().union(*parts)
 
     def _means(self, verbs: frozenset[str], said: Collection[str]) -> bool:
         """Whether one of these verbs is about this kind of object; or the request names no object with a word."""
@@ -164,7 +179,7 @@ class Request:
 
     def touches(self, title: str) -> bool:
         """Whether a word of this title that tells it from others stands in the request."""
-        return any(word in self._names and _tells(word) for word in _NAME.findall(title.lower()))
+        return not self._names.isdisjoint(telling(title))
 
     def gives_like(self, value: str) -> bool:
         """Whether the user writes a value of the same shape: a file's name, a path, the key of a ticket, a hash."""
@@ -196,6 +211,23 @@ class Request:
 
 # Scripts that write no spaces between words, or write endings to them.
 _WORDLESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def _asking(tool: str, sink: str) -> tuple[str, frozenset[str]]:
+    """The verb of a tool's name, and the words of requests that ask for it."""
+    said, table = words(tool), request_words()
+    acts = set(table.sinks.get(sink, ()))
+    acting = [word for word in said if class_of(word) == sink or word in tool_words().strong]
+    verb = next(iter(acting or filter(class_of, said)), "")
+    if sink in ("write", "send", "publish", "money", "admin"):
+        acts |= {act for act in ("create", "change", "send") if verb in table.groups[act]}
+    verbs = frozenset({verb}) if verb else frozenset[str]()
+    return verb, verbs.union(*(table.groups[act] for act in acts))
+
+
+def telling(text: str) -> frozenset[str]:
+    """The words of a title that tell it from others."""
+    return frozenset(word for word in _NAME.findall(text.lower()) if _tells(word))
 
 
 def _tells(word: str) -> bool:
