@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from interlock.config import Settings
+from interlock.gateway.launch import Launch
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
@@ -173,13 +174,14 @@ def mcp_door(
         for name, server in settings.mcp_servers.items()
     }
     sources = mcp_credentials(settings, env)
+    launch = Launch(settings.mcp, settings.mcp_programs, (str(settings.data),))
     pools = {
         name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop, sources.get(name))
         for name, server in settings.mcp_servers.items()
         if server.url
     }
     programs = {
-        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop)
+        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop, launch)
         for name, server in settings.mcp_servers.items()
         if server.command
     }

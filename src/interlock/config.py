@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interlock.console.settings import ConsoleSettings
+from interlock.gateway.launch import LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
 from interlock.guard.approvals import ApprovalSettings
@@ -84,8 +85,10 @@ class Settings:
     pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
     approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
+    mcp: LaunchSettings = field(default_factory=LaunchSettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
+    mcp_programs: Mapping[str, ProgramSettings] = field(default_factory=dict)
     issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
     clients: Mapping[str, ClientSettings] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
@@ -103,16 +106,27 @@ SECTIONS: Mapping[str, type] = {
     "pseudonyms": PseudonymSettings,
     "approvals": ApprovalSettings,
     "identity": IdentitySettings,
+    "mcp": LaunchSettings,
 }
 TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
     "mcp_servers": ("mcp.servers", McpServer),
+    "mcp_programs": ("mcp.programs", ProgramSettings),
     "issuers": ("identity.issuers", IssuerSettings),
     "clients": ("identity.clients", ClientSettings),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
     "limits": ("limits", LimitSettings),
     "prices": ("prices", PriceSettings),
+}
+# What each room refuses of its tables.
+CHECKS: Mapping[str, Callable[[str, Any], object]] = {
+    "mcp_servers": check_server,
+    "mcp_programs": check_program,
+    "issuers": check_issuer,
+    "clients": check_client,
+    "limits": limit,
+    "prices": rate,
 }
 # Used if the file names none. The addresses are those that the official SDKs have built in.
 DEFAULT_UPSTREAMS = {
@@ -153,23 +167,15 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
             if other == name or other not in tables["upstreams"]:
                 where, hint = _where(path, text, f"llm.upstreams.{name}", "failover"), "name other upstreams"
                 raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
-    for name, table in tables["mcp_servers"].items():
-        _checked(check_server, "mcp.servers", name, table, path, text)
-        if table.client and table.client not in tables["clients"]:
-            where, hint = (
-                _where(path, text, f"mcp.servers.{name}", "client"),
-                f"write [identity.clients.{table.client}]",
-            )
-            raise ConfigError(f"there is no OAuth client {table.client!r}", where=where, hint=hint)
-    for name, table in tables["issuers"].items():
-        _checked(check_issuer, "identity.issuers", name, table, path, text)
-    for name, table in tables["clients"].items():
-        _checked(check_client, "identity.clients", name, table, path, text)
+    for key, check in CHECKS.items():
+        for name, table in tables[key].items():
+            _checked(check, TABLES[key][0], name, table, path, text)
     _checked(lambda _, table: check_resource(table), "identity", "", sections["identity"], path, text)
-    for name, table in tables["limits"].items():
-        _checked(limit, "limits", name, table, path, text)
-    for name, table in tables["prices"].items():
-        _checked(rate, "prices", name, table, path, text)
+    for name, server in tables["mcp_servers"].items():
+        if server.client and server.client not in tables["clients"]:
+            where = _where(path, text, f"mcp.servers.{name}", "client")
+            hint = f"write [identity.clients.{server.client}]"
+            raise ConfigError(f"there is no OAuth client {server.client!r}", where=where, hint=hint)
     return Settings(data=_data(data, env), file=path, **sections, **tables)
 
 

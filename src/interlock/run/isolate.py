@@ -16,19 +16,17 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from interlock.gateway.sandbox import FOLDERS, unix_sockets
 from interlock.model.errors import ConfigError
 from interlock.run import inside
 from interlock.run.program import Running
 
-# Where services put their sockets: the container engine, the session bus, key agents, the display's server.
-FOLDERS = ("/run", "/var/run")
 # What points a program at sockets that are covered up.
 UNSET = ("SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST")
 # The file that says why a kernel refuses namespaces to users, what it says then, and what to do about it.
@@ -94,25 +92,6 @@ def isolated(
             yield running
     finally:
         running.send(signal.SIGTERM)
-
-
-def unix_sockets(covered: Sequence[str]) -> list[str]:
-    """The unix sockets of this system with a place in the file system, outside the folders that are covered."""
-    found = set()
-    for line in Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]:
-        path = line.split(maxsplit=7)[7:]
-        if path and path[0].startswith("/"):
-            real = os.path.realpath(path[0])
-            if not any(real.startswith(f"{folder}/") for folder in covered) and _is_socket(real):
-                found.add(real)
-    return sorted(found)
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
-        return False  # gone, or where this user may not look; then the program may not either
 
 
 def _bubblewrap(bwrap: str, folders: Sequence[str], sockets: Sequence[str]) -> list[str]:

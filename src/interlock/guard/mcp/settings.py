@@ -23,6 +23,16 @@ class McpServer:
         (), "Program and arguments of a server that speaks on stdin and stdout. No shell reads them."
     )
     sha256: str = setting("", "What the program's file must hash to, in hex; it is not started otherwise.")
+    files: tuple[str, ...] = setting(
+        (), "PATH=SHA256 of further files that it runs, such as a script; it is not started if one is another."
+    )
+    sandbox: bool = setting(
+        False,
+        "Start it in a sandbox (bubblewrap): nothing of this machine can be written but `writable`, /tmp is its own,"
+        " other processes, sockets and usual places of credentials are not there, and there is no network.",
+    )
+    network: bool = setting(False, "Give it the network in its sandbox.")
+    writable: tuple[str, ...] = setting((), "Folders and files that it may write in its sandbox.")
     env: tuple[str, ...] = setting(
         (), "Variables of the gateway's environment that the program is given, beside PATH, HOME, LANG and TZ."
     )
@@ -74,6 +84,7 @@ def check_server(name: str, server: McpServer) -> None:
     if not _DIGEST.fullmatch(server.sha256):
         hint = "64 digits and small letters, as sha256sum prints them"
         raise ConfigError(f"MCP server {name!r} has what is no SHA-256", where="sha256", hint=hint)
+    check_files(f"MCP server {name!r}", server.files)
     if sum(map(bool, (server.api_key_env, server.api_key_file, server.client))) > 1:
         hint = "leave all but one of api_key_env, api_key_file and client out"
         raise ConfigError(f"MCP server {name!r} has more than one credential", where="api_key_env", hint=hint)
@@ -86,3 +97,12 @@ def check_server(name: str, server: McpServer) -> None:
         raise ConfigError(
             f"MCP server {name!r} is started, so its credential is a variable", where="api_key_env", hint=hint
         )
+
+
+def check_files(what: str, files: tuple[str, ...]) -> None:
+    """Refuse what is not PATH=SHA256. Raises: ConfigError that names the setting in its `where`."""
+    for line in files:
+        path, _, digest = line.rpartition("=")
+        if not path or not digest or not _DIGEST.fullmatch(digest):
+            hint = 'such as files = ["/srv/notes.py=..."], with 64 digits and small letters as sha256sum prints them'
+            raise ConfigError(f"{what}: {line!r} is not PATH=SHA256", where="files", hint=hint)
