@@ -1,9 +1,9 @@
 """The settings and rules that are in force while a gateway runs, and how new ones take their place.
 
-The file of the settings and the policies that it names are looked at once in a second; SIGHUP looks at once. New rules
-are made beside the traffic. An exchange ends under the rules that it began with; what was counted and remembered goes
-on. What is not valid changes nothing, and that is said: in the log, on stderr, and among the exceptions until it is
-mended.
+The file of the settings, the policies that it names, and labels that were set on the console are looked at once in a
+second; SIGHUP looks at once. New rules are made beside the traffic. An exchange ends under the rules it began with;
+what was counted and remembered goes on. What is not valid changes nothing, and that is said: in the log, on stderr, and
+among the exceptions until it is mended.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Protocol
 from interlock.config import Settings, load
 from interlock.governance.exceptions import Loosening
 from interlock.guard import Rules
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
 from interlock.model.errors import AuditError, InterlockError, StoreError
 from interlock.model.record import Record, RecordKind, Verdict
@@ -34,7 +35,7 @@ class Live:
     """What is in force. Only the event loop's thread changes it.
 
     `note` writes a record; `tell` says something to the operator; `pins` reads the tools that are known, and `version`
-    a number that changes with them.
+    a number that changes with them; `labels` reads those that were set on the console.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Live:
         tell: Callable[[str], None],
         pins: Callable[[], Iterable[Pin]],
         version: Callable[[], int],
+        labels: Callable[[], tuple[SetLabels, ...]] = tuple,
     ) -> None:
         self.settings = settings
         self._ruled = ruled
@@ -52,6 +54,8 @@ class Live:
         self._tell = tell
         self._pins = pins
         self._version = version
+        self._labels = labels
+        self._known_labels: tuple[SetLabels, ...] = ()
         self._wake = asyncio.Event()
         self._seen = self._look()
         self._refused: InterlockError | None = None
@@ -118,7 +122,7 @@ class Live:
         stamp = _stamp(file) if file else ()
         said = load(str(file), str(self.settings.data)) if file else self.settings
         seen = self._state(stamp, policy_paths(said))
-        return said, renewed(before, said, self._pins()), seen
+        return said, renewed(before, said, self._pins(), self._labels()), seen
 
     def _refuse(self, error: InterlockError) -> None:
         self._refused = error
@@ -139,7 +143,16 @@ class Live:
 
     def _state(self, stamp: tuple[int, ...], paths: tuple[Path, ...]) -> tuple[object, ...]:
         """What tells one state of the files, and of the tools whose arguments policies can read, from another."""
-        return (stamp, self._tools_version(), *((str(path), _stamp(path)) for path in paths))
+        return (stamp, self._tools_version(), self._set_labels(), *((str(path), _stamp(path)) for path in paths))
+
+    def _set_labels(self) -> tuple[SetLabels, ...]:
+        """The labels that were set on the console; while nobody can say, those before."""
+        try:
+            self._known_labels = self._labels()
+        except StoreError:
+            # The keys are read from the same store, and what becomes of that is said there.
+            return self._known_labels
+        return self._known_labels
 
     def _tools_version(self) -> int:
         if not self._ruled.rules.policies.reads_of:

@@ -20,20 +20,26 @@ from interlock.guard.caps import Caps, Counters, caps
 from interlock.guard.rules import Prompts
 from interlock.guard.settings import limits, rates
 from interlock.guard.vault import Vault
+from interlock.mcp.labels import SetLabels, overrides
 from interlock.mcp.pins import Pin, Standing
 from interlock.model.errors import ConfigError
+from interlock.model.event import ToolDefinition
 from interlock.policy import Force, Mode, Policies, Scope, Source
 from interlock.policy.arguments import Fields, common, of_declarations, of_schema
+from interlock.provenance.writers import OpenWriter, open_writers
 from interlock.store.secret import secret
 
 # Sections of the settings that a running gateway takes over; all others wait for a restart.
 RELOADED = ("policy", "workloads", "tools", "limits", "prices")
 
 
-def rules(settings: Settings, credentials: Iterable[str] = (), pins: Iterable[Pin] = ()) -> Rules:
+def rules(
+    settings: Settings, credentials: Iterable[str] = (), pins: Iterable[Pin] = (), labels: Iterable[SetLabels] = ()
+) -> Rules:
     """The policies, detectors and labels of these settings; `credentials` may never go out.
 
-    `pins` are the tools that are known, whose arguments policies can read. Raises: PolicyError, ConfigError.
+    `pins` are the tools that are known, whose arguments policies can read; `labels` those that were set on the
+    console. Raises: PolicyError, ConfigError.
     """
     key = secret(settings.data / "keys" / "digest.key")
     return Rules(
@@ -43,7 +49,7 @@ def rules(settings: Settings, credentials: Iterable[str] = (), pins: Iterable[Pi
         now_us=now_us,
         ticks_us=ticks_us,
         limit=settings.gateway.max_body_bytes,
-        tools=settings.tools,
+        tools=overrides(settings.tools, labels),
         prompts=Prompts(settings.policy.canaries),
         budgets=Budgets(limits(settings.limits), rates(settings.prices)),
         owners=_owners(settings),
@@ -53,7 +59,17 @@ def rules(settings: Settings, credentials: Iterable[str] = (), pins: Iterable[Pi
     )
 
 
-def renewed(before: Rules, settings: Settings, pins: Iterable[Pin]) -> Rules:
+def trial(settings: Settings, pins: Iterable[Pin] = ()) -> Rules:
+    """The rules of these settings to try something on: nothing is read or written but the policies.
+
+    Raises: PolicyError, ConfigError.
+    """
+    engine, digest = Engine(detectors()), keyed(b"trial")
+    made = Rules(policies(settings, pins), engine, digest, now_us, ticks_us, settings.gateway.max_body_bytes)
+    return replace(made, tools=settings.tools, owners=_owners(settings), caps=_caps(settings, Counters()))
+
+
+def renewed(before: Rules, settings: Settings, pins: Iterable[Pin], labels: Iterable[SetLabels] = ()) -> Rules:
     """The rules of changed settings, with all that was counted and remembered under the old ones.
 
     A limit whose table has changed begins anew. Raises: PolicyError, ConfigError; then nothing has changed.
@@ -61,7 +77,7 @@ def renewed(before: Rules, settings: Settings, pins: Iterable[Pin]) -> Rules:
     return replace(
         before,
         policies=policies(settings, pins),
-        tools=settings.tools,
+        tools=overrides(settings.tools, labels),
         prompts=Prompts(settings.policy.canaries),
         budgets=before.budgets.renewed(limits(settings.limits), rates(settings.prices)),
         owners=_owners(settings),
@@ -105,6 +121,11 @@ def bundled() -> Source:
     return Source(BUNDLED, files("interlock.policy").joinpath("bundled.cedar").read_text("utf-8"))
 
 
+def bundled_examples() -> str:
+    """What the bundled policies are to decide, as `interlock policy test` reads it."""
+    return files("interlock.policy").joinpath("examples.toml").read_text("utf-8")
+
+
 def sources(settings: Settings) -> tuple[Source, ...]:
     """The Cedar files of these settings. Raises: ConfigError for one that cannot be read."""
     own = [_cedar(settings, name) for name in settings.policy.files]
@@ -122,12 +143,25 @@ def known_tools(settings: Settings, pins: Iterable[Pin]) -> dict[str, Fields]:
     found: dict[str, list[Fields]] = {}
     for pin in pins:
         if pin.standing is not Standing.NEW:
-            document: dict[str, Any] = json.loads(pin.document)
-            said = document.get("inputSchema")
-            found.setdefault(pin.tool, []).append(of_schema(said) if isinstance(said, dict) else {})
+            found.setdefault(pin.tool, []).append(of_schema(_defined(pin).schema))
     known = {tool: common(several) for tool, several in found.items()}
     declared = {name: override.arguments for name, override in settings.tools.items() if override.arguments}
     return known | {name: of_declarations(name, arguments) for name, arguments in declared.items()}
+
+
+def open_sources(settings: Settings, pins: Iterable[Pin]) -> tuple[OpenWriter, ...]:
+    """Who can write what it likes into a tool's results that these settings trust; see `provenance.writers`."""
+    tools = {pin.tool: (pin.server, _defined(pin)) for pin in pins if pin.standing is not Standing.NEW}
+    unsafe = {name for manifest in settings.workloads.values() for name in manifest.unsafe_tools}
+    return tuple(open_writers(tools, settings.tools, unsafe))
+
+
+def _defined(pin: Pin) -> ToolDefinition:
+    document: dict[str, Any] = json.loads(pin.document)
+    description, said = document.get("description"), document.get("inputSchema")
+    return ToolDefinition(
+        (), pin.tool, description if isinstance(description, str) else "", said if isinstance(said, dict) else {}
+    )
 
 
 def waits_for_restart(before: Settings, after: Settings) -> tuple[str, ...]:

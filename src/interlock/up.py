@@ -77,7 +77,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)], store.pins())
+        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)], store.pins(), store.labels())
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -101,7 +101,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                 settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers, desk
             )
             port = await gateway.start()
-            live = Live(settings, gateway, log.append, tell, store.pins, store.version)
+            live = Live(settings, gateway, log.append, tell, store.pins, store.version, store.labels)
             tasks += [loop.create_task(live.run()), loop.create_task(desk.run())]
             if hook:
                 tasks.append(loop.create_task(hook.run()))

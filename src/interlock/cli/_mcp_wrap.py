@@ -22,6 +22,7 @@ from interlock.gateway.server import Gateway
 from interlock.guard.mcp.settings import McpServer
 from interlock.identity.keys import Keyring
 from interlock.knowledge import launched
+from interlock.mcp.labels import overrides
 from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, UsageError
 from interlock.protocols import adapters
@@ -73,10 +74,10 @@ async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str,
             raise UsageError("the task in INTERLOCK_TASK is another workload's", hint="see --workload")
         run, numbers = secrets.token_hex(4), itertools.count(1)
         ids = (f"{run}-{number}" for number in numbers)
-        ready = rules(settings, mcp_secrets(settings, env), store.pins())
+        ready = rules(settings, mcp_secrets(settings, env), store.pins(), store.labels())
         gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
         door.attach(gateway)
-        beside = [loop.create_task(log.run()), loop.create_task(_follow(store, name, door))]
+        beside = [loop.create_task(log.run()), loop.create_task(_follow(settings, store, name, gateway, door))]
         reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         lines = Lines(gateway, door, door.servers[name], Principal(workload, "wrap"), token, _write)
@@ -89,8 +90,8 @@ async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str,
             await asyncio.gather(*beside, return_exceptions=True)
 
 
-async def _follow(store: SqlStore, name: str, door: McpDoor) -> None:
-    """What somebody approves meanwhile is in force within a second."""
+async def _follow(settings: Settings, store: SqlStore, name: str, gateway: Gateway, door: McpDoor) -> None:
+    """What somebody approves meanwhile, and labels that are set, are in force within a second."""
     seen = store.version()
     while True:
         await asyncio.sleep(FOLLOW_S)
@@ -98,6 +99,8 @@ async def _follow(store: SqlStore, name: str, door: McpDoor) -> None:
             seen = version
             door.servers[name].catalogue.saved(pins := await asyncio.to_thread(store.pins, name))
             door.replace_pins(pins)
+            labels = await asyncio.to_thread(store.labels)
+            gateway.rules = replace(gateway.rules, tools=overrides(settings.tools, labels))
 
 
 def _log(settings: Settings, name: str) -> AuditLog:

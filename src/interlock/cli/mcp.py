@@ -97,25 +97,20 @@ def labelled(lines: Iterable[str], overrides: Any) -> Iterator[dict[str, Any]]:
 
 
 def _labelled(said: object, overrides: Any) -> dict[str, Any]:
-    from interlock.model.event import ToolDefinition
+    from interlock.mcp.inspection import definition_of
     from interlock.provenance import derive
-    from interlock.provenance.labels import conflicts, stricter
+    from interlock.provenance.labels import conflicts, label
 
     if not isinstance(said, dict):
         raise TypeError("a definition is a JSON object")
     name = said.get("tool", said.get("name"))
     if not isinstance(name, str):
         raise TypeError('"tool" is missing or no text')
-    schema, annotations = said.get("inputSchema"), said.get("annotations")
-    described = said.get("description")
-    definition = ToolDefinition(
-        (), name, described if isinstance(described, str) else "", schema if isinstance(schema, dict) else {}
-    )
-    claims = annotations if isinstance(annotations, dict) else {}
-    derived = derive(name, definition, overrides)
-    labels = derived if name in overrides else stricter(derived, claims)
+    server = said.get("server", "")
+    definition = definition_of(name, said, server if isinstance(server, str) else "")
+    labels = derive(name, definition, overrides)
     return {
-        "server": said.get("server", ""),
+        "server": server,
         "tool": name,
         "labels": {
             "output": labels.output_label,
@@ -123,6 +118,6 @@ def _labelled(said: object, overrides: Any) -> dict[str, Any]:
             "sensitive_args": dict(labels.kinds),
             "open_world": labels.open_world,
             "reversible": labels.reversible,
-            "annotation_conflict": conflicts(derived, claims),
+            "annotation_conflict": conflicts(label(name, definition), definition.annotations),
         },
     }

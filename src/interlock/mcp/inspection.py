@@ -240,11 +240,17 @@ def _names(names: Mapping[tuple[str, str], object], only: str | None) -> Iterato
             yield Finding("look-alike", server, name, "name", name, why, HIGH)
 
 
-def definition_of(name: str, tool: Mapping[str, Any]) -> ToolDefinition:
+def definition_of(name: str, tool: Mapping[str, Any], server: str = "") -> ToolDefinition:
     """A tool of MCP as labels are derived from it."""
-    description, schema = tool.get("description"), tool.get("inputSchema")
-    said = description if isinstance(description, str) else ""
-    return ToolDefinition((), name, said, schema if isinstance(schema, dict) else {})
+    description, schema, claims = tool.get("description"), tool.get("inputSchema"), tool.get("annotations")
+    return ToolDefinition(
+        (),
+        name,
+        description if isinstance(description, str) else "",
+        schema if isinstance(schema, dict) else {},
+        claims if isinstance(claims, dict) else {},
+        server,
+    )
 
 
 def _around(text: str, start: int, end: int) -> str:

@@ -8,7 +8,7 @@ Annotations are claims of the server: they can make a label stricter, and a cont
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interlock.model.event import ToolDefinition
 from interlock.model.record import Origin
@@ -76,12 +76,17 @@ class ToolLabels:
 
 
 def derive(name: str, definition: ToolDefinition | None, overrides: Mapping[str, ToolOverride]) -> ToolLabels:
-    """The labels of the tool called `name`; without a definition only the name can speak."""
+    """The labels of the tool called `name`; without a definition only the name can speak.
+
+    What its server claims of it can make them stricter. An override of `server/name` is for that server's tool alone,
+    and goes before one of the name.
+    """
     labels = _remembered(name, definition)
     override = overrides.get(name)
-    if override is None:
-        return labels
-    return _overridden(labels, override)
+    if definition is not None:
+        labels = stricter(labels, definition.annotations)
+        override = overrides.get(f"{definition.server}/{name}", override) if definition.server else override
+    return labels if override is None else _overridden(labels, override)
 
 
 def _overridden(labels: ToolLabels, override: ToolOverride) -> ToolLabels:
@@ -156,4 +161,7 @@ def stricter(labels: ToolLabels, annotations: Mapping[str, object]) -> ToolLabel
         sink = UNKNOWN
     elif annotations.get("readOnlyHint") is False and sink in HARMLESS:
         sink = "write"
-    return labels if sink == labels.sink else _overridden(labels, ToolOverride(sink=sink))
+    open_world = labels.open_world or annotations.get("openWorldHint") is True
+    if (sink, open_world) == (labels.sink, labels.open_world):
+        return labels
+    return replace(labels, sink=sink, open_world=open_world)
