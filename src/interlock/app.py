@@ -24,6 +24,7 @@ from interlock.mcp.pins import Pin
 from interlock.policy import Policy
 from interlock.protocols import adapters
 from interlock.rulebook import now_us as now_us
+from interlock.rulebook import open_sources
 from interlock.rulebook import policies as policies
 from interlock.rulebook import rules as rules
 from interlock.rulebook import ticks_us as ticks_us
@@ -102,7 +103,16 @@ def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
 def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Policy]) -> tuple[Loosening, ...]:
     """Every loosening that is in force, with these policies `loaded` (`policies(settings).loaded`)."""
     tables = settings.workloads, settings.tools, settings.limits
-    return exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store))
+    opened = tuple(
+        Loosening(
+            "trusted-source-open",
+            one.source,
+            f"[tools.{one.source}] output",
+            f"It counts as the organisation's own, and {one.writer} writes there what nobody judges: {one.fix}.",
+        )
+        for one in open_sources(settings, store.pins())
+    )
+    return (*opened, *exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store)))
 
 
 def _holders(store: SqlStore) -> frozenset[str]:

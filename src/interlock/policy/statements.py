@@ -16,6 +16,8 @@ from interlock.model.errors import PolicyError
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|["/]', re.DOTALL)
 # `context.args`, as Cedar's JSON form writes it.
 _ARGUMENTS = {".": {"left": {"Var": "context"}, "attr": "args"}}
+# A scope that only names the kind limits nothing: each action has one kind of principal and of resource.
+_ALL = frozenset({"All", "is"})
 # Nobody writes such a policy by hand, and Cedar reads what is nested on the stack: it would end the process.
 LONGEST, DEEPEST = 20_000, 100
 
@@ -43,8 +45,9 @@ class Force(Enum):
 class Policy:
     """One statement as it was loaded. `where` is file:line; `actions` is what it speaks of, none if of everything.
 
-    `tool` is the one that it is about, if its scope names one; `reads` the arguments of a call that it looks at.
-    `written` is its force before the settings spoke; `conditional`, whether a `when` or `unless` limits it.
+    `workload` and `tool` are those that it is about, if its scope names one; `reads` the arguments of a call that it
+    looks at. `written` is its force before the settings spoke; `everything`, whether nothing limits whom or what of its actions
+    it is about.
     """
 
     id: str
@@ -53,10 +56,11 @@ class Policy:
     permits: bool
     actions: tuple[str, ...]
     force: Force = Force.ENFORCE
+    workload: str = ""
     tool: str = ""
     reads: frozenset[str] = frozenset()
     written: Force = Force.ENFORCE
-    conditional: bool = True
+    everything: bool = False
 
 
 Typed = Callable[[str], tuple[cedarpy.Schema, str] | None]
@@ -90,7 +94,7 @@ def validated(schema: cedarpy.Schema, typed: Typed, name: str, line: int, text: 
     documents = _documents(text)
     policy = documents[0] if documents and len(documents) == 1 else {}
     reads = frozenset(_reads([clause["body"] for clause in policy.get("conditions", ())]))
-    tool = _tool(policy.get("resource", {}))
+    tool = _named(policy.get("resource", {}), "Tool")
     known, types = (schema, "") if not reads else _typed_schema(typed, tool, reads, where)
     result = cedarpy.validate_policies(text, known)
     if not result.validation_passed:
@@ -118,10 +122,11 @@ def validated(schema: cedarpy.Schema, typed: Typed, name: str, line: int, text: 
         permits=permits,
         actions=actions,
         force=force,
+        workload=_named(policy["principal"], "Workload"),
         tool=tool,
         reads=reads,
         written=force,
-        conditional=bool(policy["conditions"]),
+        everything=not policy["conditions"] and all(policy[part]["op"] in _ALL for part in ("principal", "resource")),
     )
 
 
@@ -163,10 +168,10 @@ def _typed_schema(typed: Typed, tool: str, reads: frozenset[str], where: str) ->
     return known
 
 
-def _tool(resource: Mapping[str, Any]) -> str:
-    """The tool that a policy's scope names, else an empty text."""
-    entity = resource.get("entity", {})
-    named: str = entity.get("id", "") if entity.get("type") == "Tool" else ""
+def _named(scope: Mapping[str, Any], kind: str) -> str:
+    """The one entity of this kind that a policy's scope names, else an empty text."""
+    entity = scope.get("entity", {})
+    named: str = entity.get("id", "") if entity.get("type") == kind else ""
     return named
 
 
