@@ -42,7 +42,8 @@ class CallVerdict:
     """What was decided of one tool call.
 
     `risky`: it is allowed and can cause something. `told` is how the workload is told of it. `arguments` are those
-    that were judged; `restored`, whether something was put back in them. `asking`: a person may permit it.
+    that were judged; `restored`, whether something was put back in them. `asking`: a person may permit it; `by`: one
+    has.
     """
 
     step: Step
@@ -52,13 +53,14 @@ class CallVerdict:
     arguments: str
     restored: bool
     asking: Asking | None = None
+    by: Approval | None = None
 
     def approved(self, by: Approval) -> "CallVerdict":
         """The same, permitted by this approval."""
         reach = "for the task" if by.reach is Reach.TASK else "once"
         step = self.step._replace(verdict=Verdict.ALLOWED, reason=f"Approved {reach}, by {by.decided_by}: {by.id}.")
         risky = step.sink not in HARMLESS
-        return replace(self, step=step, allowed=True, risky=risky, asking=None)
+        return replace(self, step=step, allowed=True, risky=risky, asking=None, by=by)
 
     def waiting(self, on: Approval | None) -> "CallVerdict":
         """The same, refused; a person may still permit it, if somebody was asked."""

@@ -128,6 +128,14 @@ class Approvals:
         if (one := self._held.get(id_)) and one.reach is Reach.ONCE:
             self._held[id_] = replace(one, used_us=now_us)
 
+    def put(self, decision: Approval, used_us: int = 0) -> None:
+        """One was decided here, and used if it is one for once."""
+        self._held[decision.id] = replace(decision, used_us=used_us)
+
+    def waiting(self, binding: str, now_us: int) -> Approval | None:
+        """The request that waits for this very call."""
+        return next((one for one in self._bound(binding) if one.standing(now_us) is Standing.WAITING), None)
+
     def granted(self, binding: str, now_us: int) -> Approval | None:
         """A yes to this very call."""
         return next((one for one in self._bound(binding) if one.standing(now_us) is Standing.GRANTED), None)

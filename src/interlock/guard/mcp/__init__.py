@@ -10,6 +10,7 @@ from interlock.guard.mcp.commands import Answered as Answered
 from interlock.guard.mcp.commands import Await as Await
 from interlock.guard.mcp.commands import Bell as Bell
 from interlock.guard.mcp.commands import CancelledError as CancelledError
+from interlock.guard.mcp.commands import Decide as Decide
 from interlock.guard.mcp.commands import Heed as Heed
 from interlock.guard.mcp.commands import Keep as Keep
 from interlock.guard.mcp.commands import McpCommand as McpCommand

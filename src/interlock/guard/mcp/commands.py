@@ -4,9 +4,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
+from interlock.guard.commands import Begin, Claim, ClientGoneError, Emit, Note, Petition, Read
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 
 R = TypeVar("R")
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
@@ -74,6 +75,15 @@ class Heed(NamedTuple):
     bell: Bell
 
 
+class Decide(NamedTuple):
+    """Keep what a client's user has decided about a request for approval, and use it.
+
+    Replied with whether the call is permitted by it; somebody else may have decided first.
+    """
+
+    decision: Approval
+
+
 class CancelledError(ClientGoneError):
     """Thrown into an exchange whose client is still there, and wants no answer any more."""
 
@@ -86,8 +96,8 @@ class Answered(NamedTuple):
     session: str
 
 
-McpCommand: TypeAlias = Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed
-McpTold: TypeAlias = Answered | bytes | None
+McpCommand: TypeAlias = Claim | Petition | Decide | Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed
+McpTold: TypeAlias = Answered | bytes | bool | None
 Steps: TypeAlias = Generator[McpCommand, McpTold, R]
 """A part of an exchange that ends with a value."""
 McpExchange: TypeAlias = Generator[McpCommand, McpTold, None]

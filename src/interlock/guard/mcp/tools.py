@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.guard.answer import AnswerJudge, CallVerdict
 from interlock.guard.commands import Note
 from interlock.guard.inspect import Inspected, logged
+from interlock.guard.mcp.approving import STATE, asker
+from interlock.guard.mcp.approving import permitted as approved
 from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Keep, Steps
 from interlock.guard.mcp.content import received, withheld
@@ -138,14 +141,21 @@ def call_tool(
     if visit.era.is_modern and definition and headers is not None:
         check_params(request.id, definition.schema, arguments, headers)
     call = ToolCall((), f"{visit.call.request}", name, encode(arguments).decode())
-    verdict, denied = _judged(visit, call, definition)
+    judge, verdict, denied = _judged(visit, call, definition)
+    question: dict[str, Any] | None = None
     if "inputResponses" in request.params and leaks(visit, request.params["inputResponses"]):
         denied = denied or Deny(LEAK)
+    elif verdict.asking:
+        outcome = yield from approved(visit, judge, verdict, request.params)
+        question = outcome if isinstance(outcome, dict) else None
+        verdict = outcome if isinstance(outcome, CallVerdict) else verdict
+        denied = None if verdict.allowed else Deny(verdict.step.reason, verdict.step.policies)
     yield Note(visit.log.request(0, (*_taken(visit), verdict.step), denied), durable=verdict.risky)
     if denied:
-        return refusal()
+        return question or refusal()
     # What a client says to an earlier question goes on only to a server that may ask.
-    known = ("name", "arguments", "_meta", *(RETRY if visit.server.settings.offers else ()))
+    ours = str(request.params.get("requestState", "")).startswith(STATE)
+    known = ("name", "arguments", "_meta", *(RETRY if visit.server.settings.offers and not ours else ()))
     params = {key: value for key, value in request.params.items() if key in known}
     visit.asked(call)
     try:
@@ -163,12 +173,15 @@ def _taken(visit: Visit) -> tuple[Step, ...]:
     return steps
 
 
-def _judged(visit: Visit, call: ToolCall, definition: ToolDefinition | None) -> tuple[CallVerdict, Deny | None]:
+def _judged(
+    visit: Visit, call: ToolCall, definition: ToolDefinition | None
+) -> tuple[AnswerJudge, CallVerdict, Deny | None]:
     """What the guard says of a call; what is not approved is refused, whatever policy says of it."""
     offered = {call.name: definition} if definition else {}
     memory, session = visit.memory, visit.log.session
     inspected = Inspected(memory.conversation, offered, (), (), (), (), session, None, memory.confidential)
-    verdict = AnswerJudge(visit.call, inspected, visit.rules).call(call)
+    judge = AnswerJudge(visit.call, inspected, visit.rules, asker=asker(visit))
+    verdict = judge.call(call)
     denied: Deny | None = None
     if definition is None:
         denied = Deny(_WHY[visit.server.catalogue.standing(call.name)])
@@ -178,10 +191,12 @@ def _judged(visit: Visit, call: ToolCall, definition: ToolDefinition | None) -> 
         denied = Deny(OUT_OF_TASK)
     elif not verdict.allowed:
         denied = Deny(verdict.step.reason, verdict.step.policies)
+    if definition is None or (denied and denied.reason == OUT_OF_TASK):
+        verdict = replace(verdict, asking=None)  # that is for no approval of a call to lift
     if denied and verdict.allowed:
         step = verdict.step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
         verdict = CallVerdict(step, allowed=False, risky=False, told="", arguments=verdict.arguments, restored=False)
-    return verdict, denied
+    return judge, verdict, denied
 
 
 def refusal() -> dict[str, Any]:

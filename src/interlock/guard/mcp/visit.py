@@ -10,6 +10,7 @@ from interlock.guard.records import Log
 from interlock.guard.rules import Call, Rules
 from interlock.mcp.eras import Era
 from interlock.mcp.messages import Id
+from interlock.model.approval import Approval
 from interlock.model.decision import Allow, Decision, Deny, Task
 from interlock.model.event import Channel, Media, Signal, Text, ToolCall
 from interlock.model.record import Origin, Step, Verdict
@@ -25,7 +26,7 @@ class Visit:
 
     `token` is the client's mark for progress, `level` from which on it wants what the server logs, `capabilities`
     what it says that it can do. `session` is there for a client of the older era, `waiting` what it was asked;
-    `by_stream` says that the server answers by a stream.
+    `by_stream` says that the server answers by a stream, `approved` what people have permitted in it.
     """
 
     server: Server
@@ -43,6 +44,7 @@ class Visit:
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     level: str = ""
     waiting: list[str] = field(default_factory=list)
+    approved: dict[str, Approval] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
     @property
