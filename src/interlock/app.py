@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from interlock.config import Settings
+from interlock.detectors import Engine, detectors
 from interlock.gateway.launch import Launch
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_programs import Programs
@@ -15,12 +16,14 @@ from interlock.gateway.proxy import Proxy
 from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
 from interlock.governance.exceptions import Loosening, exceptions
-from interlock.guard.mcp import Memories, Server
+from interlock.guard.mcp import Memories, Server, Union
 from interlock.guard.mcp.state import Catalogue
 from interlock.identity import clients, issuers
 from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
 from interlock.mcp.pins import Pin
+from interlock.mcp.review import Reviewed, review
+from interlock.model.event import Channel, Signal
 from interlock.policy import Policy
 from interlock.protocols import adapters
 from interlock.rulebook import now_us as now_us
@@ -28,7 +31,7 @@ from interlock.rulebook import open_sources
 from interlock.rulebook import policies as policies
 from interlock.rulebook import rules as rules
 from interlock.rulebook import ticks_us as ticks_us
-from interlock.store import Stored
+from interlock.store import Store, Stored
 from interlock.store.database import address
 from interlock.store.log import AuditLog
 from interlock.store.secret import secret
@@ -115,6 +118,25 @@ def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Pol
     return (*opened, *exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store)))
 
 
+class ToolReviews:
+    """What is known of MCP servers' tools, looked at anew only when it has changed. For any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._engine = Engine(detectors())
+        self._last: tuple[object, tuple[Reviewed, ...]] = (None, ())
+
+    def of(self, settings: Settings) -> tuple[Reviewed, ...]:
+        """Each tool as an operator reviews it. Raises: StoreError."""
+        facts = self._store.pins(), dict(settings.tools), self._store.labels()
+        if self._last[0] != facts:
+            self._last = facts, review(facts[0], self._scan, facts[1], facts[2])
+        return self._last[1]
+
+    def _scan(self, text: str) -> tuple[Signal, ...]:
+        return self._engine.scan(text, Channel.TOOL_DESCRIPTION)
+
+
 def _holders(store: SqlStore) -> frozenset[str]:
     """The workloads that have a valid key."""
     now = now_us()
@@ -183,6 +205,8 @@ def mcp_door(
         )
         for name, server in settings.mcp_servers.items()
     }
+    for one in servers.values():
+        one.others = servers
     sources = mcp_credentials(settings, env)
     launch = Launch(settings.mcp, settings.mcp_programs, (str(settings.data),))
     pools = {
@@ -205,4 +229,5 @@ def mcp_door(
         keep,
         frozenset(settings.gateway.mcp_origins),
         loopback=host.startswith("127.") or host in ("localhost", "::1"),
+        union=Union(servers, settings.gateway.mcp_separator, secrets.token_urlsafe),
     )

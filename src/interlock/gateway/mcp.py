@@ -32,7 +32,10 @@ from interlock.guard.mcp import (
     Send,
     Server,
     Tell,
+    Turn,
+    Union,
     mcp_exchange,
+    union_exchange,
 )
 from interlock.identity.tasks import PREFIX, Taskmaster
 from interlock.identity.tokens import bare
@@ -46,7 +49,7 @@ from interlock.model.record import RecordKind, Step, Verdict
 if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
 
-FOLDER = "/mcp/"
+UNION, FOLDER = "/mcp", "/mcp/"
 TASK_HEADER = b"interlock-task"
 METHODS = ("POST", "GET", "DELETE")
 # A page in a browser can send requests to this machine: its Origin, and the Host that it was made to believe, tell.
@@ -71,6 +74,7 @@ class McpDoor:
     keep: Callable[[str, tuple[Pin, ...]], None]
     origins: frozenset[str] = frozenset()
     loopback: bool = True
+    union: Union | None = None
     _telling: set["_Told"] = field(default_factory=set)
 
     def attach(self, gateway: "Gateway") -> None:
@@ -100,7 +104,8 @@ class McpDoor:
             status, challenge = gateway.challenge(refused, path)
             self._refuse(gateway, client, status, refused.brief, path, challenge)
             return
-        server = self.servers.get(path.removeprefix(FOLDER))
+        joined = self.union if path.rstrip("/") == UNION else None
+        server = joined or self.servers.get(path.removeprefix(FOLDER))
         if server is None:
             self._refuse(gateway, client, 404, f"no such MCP server: {path}", path, principal=principal)
             return
@@ -114,12 +119,17 @@ class McpDoor:
         self.begin(gateway, client, inbound, server, principal, task, subject)
 
     def begin(
-        self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server, principal: Principal,
+        self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server | Union, principal: Principal,
         task: Task | None, subject: str = "",
     ) -> None:  # fmt: skip
         """Start the exchange of a caller who has proven who it is, perhaps by the token `subject`."""
-        call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, gateway.rules.now_us())
-        steps = mcp_exchange(inbound, server, call, gateway.rules, task, self.memories)
+        rules, now_us = gateway.rules, gateway.rules.now_us()
+        if isinstance(server, Union):
+            call = Call(principal, gateway.request_id(), "mcp", UNION, "", now_us)
+            steps = union_exchange(inbound, server, call, rules, task, self.memories)
+        else:
+            call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, now_us)
+            steps = mcp_exchange(inbound, server, call, rules, task, self.memories)
         gateway.perform(McpPerformer(gateway, client, steps, call, self, subject))
 
     def _foreign(self, headers: Mapping[bytes, bytes]) -> str:
@@ -262,21 +272,11 @@ class McpPerformer(Performer):
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)
                 return None
-            case Ring(bell=bell):
-                bell.rung = True
-                if bell.hear:
-                    bell.hear()
+            case Turn(server=server):
+                self._upstream = server
                 return None
-            case Heed(bell=bell):
-                bell.hear = self._cancelled
-                return None
-            case Decide(decision=decision):
-                assert self._gateway.desk
-                self._wait = Wait.DESK
-                self._gateway.desk.answer(decision, self.claimed)
-                return WAIT
-            case Await(bell=bell, limit_s=limit_s):
-                return self._await(bell, limit_s)
+            case Ring() | Heed() | Await():
+                return self._rung(command)
             case Respond(status=status, body=body, session=session):
                 headers = b"%b: %b\r\n" % (SESSION_HEADER, session.encode()) if session else b""
                 if status == 405:
@@ -285,6 +285,20 @@ class McpPerformer(Performer):
                 return None
             case _:
                 return super().perform(command)
+
+    def _rung(self, command: Ring | Heed | Await) -> object:
+        """What one exchange says to another."""
+        match command:
+            case Ring(bell=bell):
+                bell.rung = True
+                if bell.hear:
+                    bell.hear()
+                return None
+            case Heed(bell=bell):
+                bell.hear = self._cancelled
+                return None
+            case Await(bell=bell, limit_s=limit_s):
+                return self._await(bell, limit_s)
 
     def _await(self, bell: Bell, limit_s: float) -> object:
         if bell.rung:

@@ -190,7 +190,7 @@ class Gateway:
         if self.issuers and path.startswith(METADATA) and request.method == "GET":
             self._metadata(client, self.issuers, path)
             return
-        if self.mcp and path.startswith(FOLDER):
+        if self.mcp and f"{path}/".startswith(FOLDER):
             self.mcp.serve(self, client, request, presented(request.headers))
             return
         route = self.routes.find(path)

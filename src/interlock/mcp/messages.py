@@ -20,6 +20,8 @@ UNSUPPORTED_VERSION = -32022
 # An id is echoed, and stands in our memory while its request is under way.
 LONGEST_ID = 256
 LONGEST_METHOD = 128
+# SEP-986: what a tool may be called.
+LONGEST_NAME = 128
 _KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 Id: TypeAlias = int | str

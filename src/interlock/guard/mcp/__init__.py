@@ -3,7 +3,7 @@
 `exchange.py` is what a client's message sets off; `link.py` speaks with the server, in whichever era it speaks;
 `tools.py` lists and calls, `others.py` reads everything else; `asks.py` is what a server may ask its client, and
 `rounds.py` how a request goes on that waits for it; `heard.py` and `streams.py` are what a server says unasked;
-`state.py` is what is remembered between exchanges.
+`union.py` is all servers as one; `state.py` is what is remembered between exchanges.
 """
 
 from interlock.guard.mcp.commands import Answered as Answered
@@ -20,9 +20,12 @@ from interlock.guard.mcp.commands import Respond as Respond
 from interlock.guard.mcp.commands import Ring as Ring
 from interlock.guard.mcp.commands import Send as Send
 from interlock.guard.mcp.commands import Tell as Tell
+from interlock.guard.mcp.commands import Turn as Turn
 from interlock.guard.mcp.exchange import Inbound as Inbound
 from interlock.guard.mcp.exchange import mcp_exchange as mcp_exchange
 from interlock.guard.mcp.link import ASKED_BACK as ASKED_BACK
 from interlock.guard.mcp.link import unasked as unasked
 from interlock.guard.mcp.state import Memories as Memories
 from interlock.guard.mcp.state import Server as Server
+from interlock.guard.mcp.state import Union as Union
+from interlock.guard.mcp.union import union_exchange as union_exchange

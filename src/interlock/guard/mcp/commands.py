@@ -34,6 +34,12 @@ class Tell(NamedTuple):
     headers: Headers
 
 
+class Turn(NamedTuple):
+    """From here on `Send` and `Tell` go to this server. Replied with None at once."""
+
+    server: str
+
+
 class Keep(NamedTuple):
     """Keep what is known of these tools. Replied with None at once."""
 
@@ -96,7 +102,9 @@ class Answered(NamedTuple):
     session: str
 
 
-McpCommand: TypeAlias = Claim | Petition | Decide | Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed
+McpCommand: TypeAlias = (
+    Claim | Petition | Decide | Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed | Turn
+)
 McpTold: TypeAlias = Answered | bytes | bool | None
 Steps: TypeAlias = Generator[McpCommand, McpTold, R]
 """A part of an exchange that ends with a value."""

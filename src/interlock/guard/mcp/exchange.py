@@ -13,7 +13,7 @@ from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
 from interlock.guard.mcp.asks import take_answer
 from interlock.guard.mcp.commands import Bell, CancelledError, Heed, McpExchange, Respond, Ring, Send, Steps
 from interlock.guard.mcp.heard import LEVELS
-from interlock.guard.mcp.link import Refused, SessionLostError, ask, connected, say
+from interlock.guard.mcp.link import Refused, ask, linked, say
 from interlock.guard.mcp.others import about, discover, read_other
 from interlock.guard.mcp.state import SESSION_US, Link, Memories, Server, Session
 from interlock.guard.mcp.streams import listen, opened
@@ -94,12 +94,9 @@ def mcp_exchange(
 
 
 def _served(visit: Visit, inbound: Inbound) -> McpExchange:
-    settings = visit.server.settings
-    if settings.workloads is not None and visit.workload not in settings.workloads:
-        yield from _refused(visit, FORBIDDEN, f"{visit.workload} may not use this server")
-        return
-    if visit.task and visit.task.servers is not None and visit.server.name not in visit.task.servers:
-        yield from _refused(visit, FORBIDDEN, "the task does not reach to this server")
+    if reason := barred(visit.server, visit.workload, visit.task):
+        yield Note(visit.log.refusal(FORBIDDEN, reason))
+        yield Respond(FORBIDDEN, messages.error(None, messages.INVALID_REQUEST, "not permitted"))
         return
     if inbound.method != "POST":
         yield from _without_body(visit, inbound)
@@ -113,15 +110,19 @@ def _served(visit: Visit, inbound: Inbound) -> McpExchange:
         else:
             yield from _answers(visit, message, inbound)
     except MessageError as error:
-        yield from _faulty(visit, error)
+        yield from faulty(visit, error)
 
 
-def _refused(visit: Visit, status: int, reason: str) -> McpExchange:
-    yield Note(visit.log.refusal(status, reason))
-    yield Respond(status, messages.error(None, messages.INVALID_REQUEST, "not permitted"))
+def barred(server: Server, workload: str, task: Task | None) -> str:
+    """Why nothing of a server can be used in this task; empty if it can."""
+    if server.settings.workloads is not None and workload not in server.settings.workloads:
+        return f"{workload} may not use this server"
+    if task and task.servers is not None and server.name not in task.servers:
+        return "the task does not reach to this server"
+    return ""
 
 
-def _faulty(visit: Visit, error: MessageError) -> McpExchange:
+def faulty(visit: Visit, error: MessageError) -> McpExchange:
     """A message that could not be served: the client's fault, told in its era."""
     malformed = error.rpc_code in (messages.PARSE_ERROR, messages.INVALID_REQUEST)
     status = error.status if visit.era.is_modern or malformed else OK
@@ -138,6 +139,8 @@ def _without_body(visit: Visit, inbound: Inbound) -> McpExchange:
         yield from _unknown_session()
     elif inbound.method == "DELETE":
         yield from _ended(visit, session)
+    elif session.link is None:
+        yield Respond(NOT_ALLOWED, messages.error(None, messages.INVALID_REQUEST, "the server has no stream"))
     else:
         visit.log.session = visit.log.session or session.id[:16]
         yield from opened(visit, session.link, inbound.headers)
@@ -166,13 +169,13 @@ def _notified(visit: Visit, said: Notification, inbound: Inbound) -> McpExchange
     if said.method == "notifications/cancelled" and isinstance(id_, int | str):
         if bell := visit.server.under_way.get(_key(visit, session, id_)):
             yield Ring(bell)
-    elif said.method == ROOTS_CHANGED and session and _hears_roots(visit, session):
+    elif said.method == ROOTS_CHANGED and session and session.link and _hears_roots(visit, session.link):
         yield say(session.link, said.method)
     yield Respond(ACCEPTED)
 
 
-def _hears_roots(visit: Visit, session: Session) -> bool:
-    return "roots" in visit.server.settings.offers and not session.link.era.is_modern
+def _hears_roots(visit: Visit, link: Link) -> bool:
+    return "roots" in visit.server.settings.offers and not link.era.is_modern
 
 
 def _key(visit: Visit, session: Session | None, id_: Id) -> tuple[str, str, Id]:
@@ -191,9 +194,16 @@ def _session(visit: Visit, inbound: Inbound) -> Session | None:
 
 
 def _ended(visit: Visit, session: Session) -> McpExchange:
+    yield from ended(visit, session)
+    yield Note(visit.log.answer(OK, tuple(visit.steps)))
+    yield Respond(OK)
+
+
+def ended(visit: Visit, session: Session) -> Steps[None]:
+    """Forget a client's session, and end the one that the server gave for it."""
     visit.server.sessions.pop(session.id)
     link = session.link
-    if link.session:
+    if link and link.session:
         headers = sent_headers(link.era, "", {}, link.version, link.session)
         try:
             yield Send("DELETE", b"", tuple(headers))
@@ -201,8 +211,6 @@ def _ended(visit: Visit, session: Session) -> McpExchange:
         except UpstreamError:
             # It is over for the client, whatever the server says to it.
             visit.block("server_request", "DELETE", "The server did not take the end of the session.")
-    yield Note(visit.log.answer(OK, tuple(visit.steps)))
-    yield Respond(OK)
 
 
 def _asked(visit: Visit, request: Request, inbound: Inbound) -> McpExchange:
@@ -252,10 +260,11 @@ def _carried(visit: Visit, request: Request, inbound: Inbound, session: Session 
     ttl_ms = visit.server.settings.list_ttl_s * 1_000
     body = messages.result(request.id, told_result(result, request.method, visit.era, ttl_ms=ttl_ms))
     yield Note(visit.log.answer(OK, tuple(visit.steps), sent=len(body)))
-    yield from _told(visit, OK, body, opened)
+    yield from reply(visit, OK, body, opened)
 
 
-def _told(visit: Visit, status: int, body: bytes, session: str = "") -> McpExchange:
+def reply(visit: Visit, status: int, body: bytes, session: str = "") -> McpExchange:
+    """The answer, at the end of a stream if one was begun. `session` is what the client has to show."""
     if visit.by_stream and not visit.streaming and status == OK and not session:
         visit.streaming = True
         yield Begin()
@@ -290,38 +299,29 @@ def _failed(visit: Visit, request: Request, error: InterlockError) -> McpExchang
         told, data = ("withheld", None) if visit.receive(said, Origin.UNTRUSTED) else (error.what, error.data)
     body = messages.error(request.id, code, told, data)
     yield Note(visit.log.answer(status, tuple(visit.steps), reason, len(body)))
-    yield from _told(visit, status, body)
+    yield from reply(visit, status, body)
 
 
 def _result(
     visit: Visit, request: Request, inbound: Inbound, session: Session | None
 ) -> Steps[tuple[dict[str, Any], str]]:
-    """The result, and the id of the session that it opens. A session that the server has lost is begun anew, once."""
+    """The result, and the id of the session that it opens."""
     opening = request.method == "initialize"
-    # A program that was started here serves one workload, and has one link. Else each caller has a link of its own.
-    started = bool(visit.server.settings.command)
-    key = (visit.workload, "") if started else (visit.call.principal.credential, visit.log.session)
-    known = session.link if session and not started else visit.server.links.get(key)
-    if opening and not started:
-        known = None
-    link = yield from connected(visit, known)
-    try:
-        result = yield from _answered(visit, link, request, inbound)
-    except SessionLostError:
-        # Nothing was carried out. What was noted of the call stays true.
-        link = yield from connected(visit, None)
-        result = yield from _answered(visit, link, request, inbound)
-    if session:
-        session.link = link
-    if started or (not session and not opening and not link.era.is_modern):
-        visit.server.links.put(key, link)
+    result, link = yield from linked(
+        visit, session, lambda link: _answered(visit, link, request, inbound), opening=opening
+    )
     if not opening:
         return result, ""
-    asked = request.params.get("protocolVersion")
-    version = asked if asked in LEGACY else LEGACY[0]
+    version = version_of(request)
     opened = Session(visit.server.fresh(), visit.call.principal, version, link, visit.now_us, visit.capabilities)
     visit.server.sessions.put(opened.id, opened)
     return {"protocolVersion": version} | result, opened.id
+
+
+def version_of(request: Request) -> str:
+    """The revision of the older era in which a client that begins is answered."""
+    asked = request.params.get("protocolVersion")
+    return asked if asked in LEGACY else LEGACY[0]
 
 
 def _answered(visit: Visit, link: Link, request: Request, inbound: Inbound) -> Steps[dict[str, Any]]:

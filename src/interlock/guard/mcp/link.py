@@ -1,13 +1,13 @@
 """Speaks with the server: finds its era, begins what that era wants begun, asks, and refuses what it asks back."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from interlock.guard.commands import ClientGoneError, Read
 from interlock.guard.mcp.asks import EVERYTHING, offered, pass_on, show
 from interlock.guard.mcp.commands import Answered, Send, Steps, Tell
 from interlock.guard.mcp.heard import heard
-from interlock.guard.mcp.state import Link
+from interlock.guard.mcp.state import Link, Session
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.eras import LEGACY, LEVEL_META, MODERN, Era, sent_headers, sent_params
@@ -16,6 +16,7 @@ from interlock.mcp.headers import param_headers
 from interlock.mcp.messages import Notification, Request, Response
 from interlock.model.errors import ProtocolError, UpstreamError
 
+R = TypeVar("R")
 ACCEPTED, NOT_FOUND, OK = 202, 404, 200
 NOTHING: Mapping[str, Any] = {}
 CLIENT = {"name": "interlock", "version": "1"}
@@ -70,6 +71,30 @@ def connected(visit: Visit, known: Link | None) -> Steps[Link]:
     else:
         server.shared = link
     return link
+
+
+def linked(
+    visit: Visit, session: Session | None, work: Callable[[Link], Steps[R]], *, opening: bool = False
+) -> Steps[tuple[R, Link]]:
+    """What `work` gives over the link of this client. A session that the server has lost is begun anew, once."""
+    # A program that was started here serves one workload, and has one link. Else each caller has a link of its own.
+    started = bool(visit.server.settings.command)
+    key = (visit.workload, "") if started else (visit.call.principal.credential, visit.log.session)
+    known = session.link if session and not started else visit.server.links.get(key)
+    if opening and not started:
+        known = None
+    link = yield from connected(visit, known)
+    try:
+        done = yield from work(link)
+    except SessionLostError:
+        # Nothing was carried out. What was noted of the call stays true.
+        link = yield from connected(visit, None)
+        done = yield from work(link)
+    if session:
+        session.link = link
+    if started or (not session and not opening and not link.era.is_modern):
+        visit.server.links.put(key, link)
+    return done, link
 
 
 def ask(

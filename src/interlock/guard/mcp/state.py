@@ -102,14 +102,14 @@ class Asked:
 class Session:
     """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it.
 
-    `capabilities` is what the client says that it can do, `asked` what it was asked and has not answered yet, and
-    `level` from which on it wants to see what the server logs.
+    `link` is None before the server was spoken with. `capabilities` is what the client says that it can do, `asked`
+    what it was asked and has not answered yet, and `level` from which on it wants to see what the server logs.
     """
 
     id: str
     principal: Principal
     version: str
-    link: Link
+    link: Link | None
     used_us: int
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     asked: dict[str, Asked] = field(default_factory=dict)
@@ -209,6 +209,29 @@ class Server:
         """The id of our next request to it."""
         self.asked += 1
         return self.asked
+
+
+@dataclass(slots=True)
+class Joined:
+    """A client of the older era that is connected with all servers at once: `parts` are its sessions with each."""
+
+    id: str
+    principal: Principal
+    version: str
+    used_us: int
+    capabilities: Mapping[str, Any]
+    level: str = ""
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Union:
+    """All servers behind one address. A tool is called by its server's name, `separator`, and its own."""
+
+    servers: Mapping[str, Server]
+    separator: str
+    fresh: Callable[[], str]
+    sessions: Recent[str, Joined] = field(default_factory=lambda: Recent(MOST_SESSIONS))
 
 
 class Memory:
