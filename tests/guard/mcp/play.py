@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
+from interlock.guard.commands import Begin, Claim, ClientGoneError, Emit, Note, Petition, Read
 from interlock.guard.mcp import (
     Answered,
     Await,
+    Decide,
     Heed,
     Inbound,
     Keep,
@@ -28,6 +29,7 @@ from interlock.mcp import messages
 from interlock.mcp.eras import CAPABILITIES_META, LEGACY, MODERN, VERSION_META
 from interlock.mcp.framing import Framing, event
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.decision import Principal, Task
 from interlock.model.errors import UpstreamError
 from interlock.model.record import Record, Step, Verdict
@@ -135,6 +137,7 @@ class Gate:
     order: list[str] = field(default_factory=list)
     session: str = ""
     user: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
+    desk: dict[str, Approval] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = count()
@@ -200,6 +203,15 @@ class Gate:
                             self._answered(played.answer)
                     case Ring(bell=bell):
                         bell.rung = True
+                    case Petition(approval=approval):
+                        self.desk[approval.id] = approval
+                        self.rules.approvals.saved([approval], [approval.id])
+                    case Claim(id=approved):
+                        told = self.desk[approved].standing(self.rules.now_us()).value == "granted"
+                        self.desk[approved] = replace(self.desk[approved], used_us=1)
+                    case Decide(decision=decision):
+                        told = self.desk[decision.id].granted is None and bool(decision.granted)
+                        self.desk[decision.id] = replace(decision, used_us=int(told))
                     case Await() | Heed():
                         pass
                     case Respond(status=status, body=body, session=session):
