@@ -119,7 +119,7 @@ def measure(run: Run, python: Path, out: Path, *, quick: bool) -> dict[str, Any]
         if run.direct:
             _harness([*command, "--direct", "--mode", run.mode])
         else:
-            with gateway(folder, servers, model) as (port, key):
+            with gateway(folder, servers, model, approver=run.approver) as (port, key):
                 _harness([*command, *_through(run, folder, port, key)])
     total: dict[str, Any] = json.loads(result.read_text("utf-8"))["total"]
     return total
@@ -141,8 +141,11 @@ def _harness(command: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, servers: int, model: int) -> Iterator[tuple[int, str]]:
-    """`interlock up` as it comes, in front of the tool servers and the scripted model; its port and a key."""
+def gateway(folder: Path, servers: int, model: int, *, approver: bool = False) -> Iterator[tuple[int, str]]:
+    """`interlock up` as it comes, in front of the tool servers and the scripted model; its port and a key.
+
+    `approver`: the agent's MCP client may ask its user, which interlock does not trust any client to do by itself.
+    """
     port = free_port()
     config, data = folder / "interlock.toml", folder / "data"
     tools = "".join(
@@ -151,6 +154,7 @@ def gateway(folder: Path, servers: int, model: int) -> Iterator[tuple[int, str]]
     config.write_text(
         f"[gateway]\nport = {port}\n[console]\nport = {free_port()}\n"
         f'[llm.upstreams.bench]\nurl = "http://{HOST}:{model}/v1"\n{tools}'
+        + (f'[approvals]\nunsafe_elicitation = ["{WORKLOAD}"]\n' if approver else "")
     )
     settings = load(str(config), str(data), {})
     if settings.tools:
