@@ -20,7 +20,10 @@ from interlock.guard.mcp import (
     Send,
     Server,
     Tell,
+    Turn,
+    Union,
     mcp_exchange,
+    union_exchange,
 )
 from interlock.guard.mcp.settings import McpServer
 from interlock.guard.mcp.state import Catalogue
@@ -67,6 +70,7 @@ class Fake:
     sent: list[Send] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
     stream: list[bytes] | None = None
+    capabilities: dict[str, Any] = field(default_factory=lambda: {"tools": {}, "resources": {}})
     says: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, command: Send) -> tuple[Answered, list[bytes | None]] | Exception:
@@ -106,7 +110,7 @@ class Fake:
         return Answered(200, Framing.EVENTS, ""), [*map(event, (*first, *self.stream)), None]
 
     def _result(self, said: Mapping[str, Any]) -> Any:
-        about = {"capabilities": {"tools": {}, "resources": {}}, "instructions": self.instructions}
+        about = {"capabilities": self.capabilities, "instructions": self.instructions}
         match said["method"]:
             case "server/discover":
                 return {**about, "supportedVersions": [MODERN]} if self.modern else messages.METHOD_NOT_FOUND
@@ -136,6 +140,8 @@ class Gate:
     records: list[Record] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     session: str = ""
+    union: Union | None = None
+    fakes: dict[str, Fake] = field(default_factory=dict)
     user: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
     desk: dict[str, Approval] = field(default_factory=dict)
 
@@ -162,7 +168,11 @@ class Gate:
         call = Call(principal, f"r{len(self.records)}", "mcp", "/mcp/s", "s", 0)
         inbound = Inbound(http, {**given, **(headers or {})}, data)
         played = Played()
-        self._perform(mcp_exchange(inbound, self.server, call, self.rules, task, self.memories), played, gone_at)
+        if self.union:
+            steps = union_exchange(inbound, self.union, call, self.rules, task, self.memories)
+        else:
+            steps = mcp_exchange(inbound, self.server, call, self.rules, task, self.memories)
+        self._perform(steps, played, gone_at)
         self.session = played.session or self.session
         return played
 
@@ -201,6 +211,8 @@ class Gate:
                         played.answer = played.events[-1]
                         if "method" in played.answer and "id" in played.answer:
                             self._answered(played.answer)
+                    case Turn(server=server):
+                        self.fake = self.fakes[server]
                     case Ring(bell=bell):
                         bell.rung = True
                     case Petition(approval=approval):
