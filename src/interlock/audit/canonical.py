@@ -38,6 +38,7 @@ class _Noted(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Step(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     arguments: tuple[_Argument, ...] = ()
+    asked_in: str = ""
     call_id: str = ""
     digest: str = ""
     facts: tuple[str, ...] = ()
@@ -159,6 +160,7 @@ def _to_wire(r: Record, log: str, n: int) -> _Record:
 def _step_to_wire(s: Step) -> _Step:
     return _Step(
         arguments=tuple([_Argument(a.name, a.origins, a.seen_in, a.shown) for a in s.arguments]),
+        asked_in=s.asked_in,
         call_id=s.call_id,
         digest=s.digest,
         facts=s.facts,
@@ -215,4 +217,5 @@ def _step_from_wire(s: _Step) -> Step:
         arguments=tuple([Argument(a.name, a.shown, a.origins, a.seen_in) for a in s.arguments]),
         signals=tuple([Noted(x.detector, x.rule, x.score) for x in s.signals]),
         facts=s.facts,
+        asked_in=s.asked_in,
     )

@@ -10,6 +10,8 @@ from enum import Enum
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
 from interlock.store import Stored
 
+# The fact that no model asked for a call.
+UNASKED = "by-model:no"
 _TRUST = tuple(Origin)
 # Origins that no tool has brought.
 _NO_TOOLS = frozenset({Origin.USER, Origin.SYSTEM, Origin.MODEL})
@@ -89,6 +91,8 @@ class Entry:
     policies: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
     signals: tuple[Noted, ...] = ()
+    asked_in: str = ""
+    unasked: bool = False
 
     @property
     def suspects(self) -> tuple[Value, ...]:
@@ -249,6 +253,8 @@ def _step(stored: Stored, step: Step) -> Entry:
         policies=step.policies,
         values=tuple(_value(argument) for argument in step.arguments),
         signals=step.signals,
+        asked_in=step.asked_in,
+        unasked=UNASKED in step.facts,
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from interlock.guard.approvals import Asker, Asking, Asks, settled
+from interlock.guard.asked import ByModel
 from interlock.guard.edits import marker, replaced
 from interlock.guard.inspect import Inspected, logged, noted, place_name
 from interlock.guard.own_prompt import CANARY, PROMPT_LEAK
@@ -21,6 +22,8 @@ from interlock.provenance.labels import HARMLESS, property_names
 
 # The APIs allow 128 tools in a request; nobody calls more of them at once, and each call is searched for.
 MOST_CALLS = 256
+# The protocol of calls that reach a server, and are in no answer.
+MCP = "mcp"
 # What is looked for in answers to one request.
 OWN = frozenset({PROMPT_LEAK, CANARY})
 HOLDS = "It holds what may not go out"
@@ -97,6 +100,9 @@ class AnswerJudge:
         self._workload = call.principal.workload
         self._request = request
         self._rules = rules
+        self._at_server = call.protocol == MCP
+        if not self._at_server:
+            rules.asked.hear(self._workload, rules.now_us())
 
     @property
     def restores(self) -> bool:
@@ -177,6 +183,7 @@ class AnswerJudge:
         judged = judge(arguments, labels, self._request.conversation, fields)
         found = self._scan_arguments(event, arguments)
         counted = self._workload, self._request.session, labels, judged.sink, arguments
+        by_model, asked_in = self._asked(event.name, arguments)
         question = CallTool(
             self._workload,
             event.name,
@@ -189,6 +196,7 @@ class AnswerJudge:
             private=self._request.confidential.private,
             carries_secret=judged.sink not in HARMLESS and self._carries_secret(arguments),
             over_cap=self._rules.caps.exceeds(*counted),
+            asked_by_model=by_model,
         )
         decision: Decision = self._rules.policies.decide(question, arguments)
         endorsed = ""
@@ -200,6 +208,7 @@ class AnswerJudge:
         allowed = isinstance(decision, Allow)
         if allowed:
             self._rules.caps.count(*counted)
+            self._noted(event.name, arguments)
         step = Step(
             kind="call",
             size=len(event.arguments),
@@ -213,6 +222,7 @@ class AnswerJudge:
             arguments=tuple(argument._replace(name=logged(argument.name)) for argument in judged.arguments),
             signals=noted(found),
             facts=question.facts,
+            asked_in=asked_in,
         )
         # Who named a tool that nobody offered may have put anything into its name.
         told = event.name if event.name in self._request.offered else "a tool that was not offered"
@@ -238,7 +248,19 @@ class AnswerJudge:
         """A refused call, permitted by this approval; caps count it like any other."""
         assert verdict.asking
         self._rules.caps.count(*verdict.asking.counted)
+        self._noted(verdict.asking.tool, verdict.asking.arguments)
         return verdict.approved(by)
+
+    def _asked(self, tool: str, arguments: object) -> tuple[ByModel, str]:
+        """Whether a model asked for a call, and in which session; said of calls at a server alone."""
+        if not self._at_server:
+            return "unknown", ""
+        return self._rules.asked.match(self._workload, tool, arguments, self._rules.now_us())
+
+    def _noted(self, tool: str, arguments: object) -> None:
+        """The workload is about to get a call that its model asked for."""
+        if not self._at_server:
+            self._rules.asked.note(self._workload, tool, arguments, self._request.session, self._rules.now_us())
 
     def _endorsed(
         self, question: CallTool, asked: Ask, judged: Judged, arguments: object

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
 from interlock.guard.approvals import Approvals
+from interlock.guard.asked import Asked
 from interlock.guard.budgets import Budgets
 from interlock.guard.caps import Caps
 from interlock.guard.own_prompt import OwnPrompt
@@ -125,6 +126,7 @@ class Rules:
     vault: Vault | None = None
     caps: Caps = field(default_factory=Caps)
     approvals: Approvals = field(default_factory=Approvals)
+    asked: Asked = field(default_factory=Asked)
     verdicts: Verdicts = field(default_factory=Verdicts)
 
 

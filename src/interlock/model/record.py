@@ -73,7 +73,8 @@ class Step(NamedTuple):
     of them, of the kinds in `tool`), `extra` for what was taken out of the answer beside its text, or `upstream` for
     one that was passed over. `size` is otherwise in characters; `digest` is a keyed hash of the text, so that equal
     texts can be found without keeping them. `facts` are those by which policies decided (see `policy.questions`), so
-    that a change of policy can be tried on what was recorded.
+    that a change of policy can be tried on what was recorded. `asked_in` is, of a call at an MCP server, the session in
+    which a model asked for it; the fact `by-model:no` says that none did.
     """
 
     kind: str
@@ -89,6 +90,7 @@ class Step(NamedTuple):
     arguments: tuple[Argument, ...] = ()
     signals: tuple[Noted, ...] = ()
     facts: tuple[str, ...] = ()
+    asked_in: str = ""
 
 
 class Record(NamedTuple):
