@@ -1,4 +1,4 @@
-"""What `interlock mcp wrap -- CMD` does: a server on stdin and stdout, with the guard in between."""
+"""What `interlock mcp wrap -- CMD` and `serve NAME` do: a server on stdin and stdout, with the guard in between."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from interlock.identity.keys import Keyring
 from interlock.knowledge import launched
 from interlock.mcp.labels import overrides
 from interlock.model.decision import Principal
-from interlock.model.errors import AuditError, UsageError
+from interlock.model.errors import AuditError, IdentityError, UsageError
 from interlock.protocols import adapters
 from interlock.store.log import AuditLog
 from interlock.store.sql import SqlStore
@@ -42,12 +42,38 @@ def wrap(settings: Settings, args: argparse.Namespace) -> int:
     name = args.server or server_name(command)
     declared = settings.mcp_servers.get(name, McpServer())
     server = replace(declared, url="", api_key_env="", api_key_file="", client="", command=tuple(command))
-    if args.env:
-        server = replace(server, env=(*server.env, *args.env))
-    wrapped = replace(settings, mcp_servers={name: server}, upstreams={})
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(wrapped, name, args.workload or name, os.environ))
+    server = replace(server, env=(*server.env, *args.env), sandbox=server.sandbox or args.sandbox)
+    server = replace(server, network=server.network or args.network, writable=(*server.writable, *args.writable))
+    _run(settings, name, server, args.workload)
     return 0
+
+
+def serve(settings: Settings, args: argparse.Namespace) -> int:
+    """Serve one of the configured servers until the client closes its side."""
+    _run(settings, args.server, configured(settings, args.server), args.workload)
+    return 0
+
+
+def configured(settings: Settings, name: str) -> McpServer:
+    """A server of the settings. Raises: UsageError if there is none of this name."""
+    if name not in settings.mcp_servers:
+        known = ", ".join(settings.mcp_servers) or "none"
+        hint = "see --config; or put it in: interlock mcp add"
+        raise UsageError(f"there is no MCP server {name!r} in these settings; known: {known}", hint=hint)
+    return settings.mcp_servers[name]
+
+
+def _run(settings: Settings, name: str, server: McpServer, workload: str | None) -> None:
+    alone = replace(settings, mcp_servers={name: server}, upstreams={})
+
+    async def work() -> None:
+        reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        await serve_lines(alone, name, workload, os.environ, reader, _write)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())
 
 
 def server_name(command: list[str]) -> str:
@@ -64,30 +90,61 @@ def server_name(command: list[str]) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:64] or "server"
 
 
-async def _serve(settings: Settings, name: str, workload: str, env: Mapping[str, str]) -> None:
+async def serve_lines(
+    settings: Settings, name: str, workload: str | None, env: Mapping[str, str], reader: asyncio.StreamReader,
+    write: Callable[[bytes], None],
+) -> None:  # fmt: skip
+    """Serve the only server of these settings to who writes into `reader`, until that ends.
+
+    Who it is says the key in INTERLOCK_KEY, else whoever starts this. Raises: an InterlockError if it cannot begin.
+    """
     loop = asyncio.get_running_loop()
     with closing(open_store(settings)) as store, _log(settings, name) as log:
         door = mcp_door(settings, env, store.pins(name), lambda _, pins: store.keep_pins(pins), loop)
         assert door
-        token = env.get("INTERLOCK_TASK", "")
-        if token and door.taskmaster.prove(token, now_us()).workload != workload:
+        token, key = env.get("INTERLOCK_TASK", ""), env.get("INTERLOCK_KEY", "")
+        principal = _principal(store, name, workload, key)
+        if token and door.taskmaster.prove(token, now_us()).workload != principal.workload:
             raise UsageError("the task in INTERLOCK_TASK is another workload's", hint="see --workload")
         run, numbers = secrets.token_hex(4), itertools.count(1)
         ids = (f"{run}-{number}" for number in numbers)
         ready = rules(settings, mcp_secrets(settings, env), store.pins(), store.labels())
         gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
         door.attach(gateway)
+        lines = Lines(gateway, door, door.servers[name], principal, token, write)
+        serving = loop.create_task(lines.serve(reader))
         beside = [loop.create_task(log.run()), loop.create_task(_follow(settings, store, name, gateway, door))]
-        reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        lines = Lines(gateway, door, door.servers[name], Principal(workload, "wrap"), token, _write)
+        if key:
+            beside.append(loop.create_task(_while_good(store, key, serving)))
         try:
-            await lines.serve(reader)
+            await asyncio.wait([serving])
         finally:
             await door.close()
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _principal(store: SqlStore, name: str, workload: str | None, key: str) -> Principal:
+    """Who uses the server. Raises: IdentityError, UsageError."""
+    if not key:
+        return Principal(workload or name, "wrap")
+    principal = Keyring(store.keys()).prove(key, now_us())
+    if workload and workload != principal.workload:
+        raise UsageError(f"the key in INTERLOCK_KEY is one of {principal.workload}", hint="leave --workload out")
+    return principal
+
+
+async def _while_good(store: SqlStore, key: str, serving: "asyncio.Task[None]") -> None:
+    """End the service when its key is revoked or has expired."""
+    while True:
+        await asyncio.sleep(FOLLOW_S)
+        try:
+            Keyring(await asyncio.to_thread(store.keys)).prove(key, now_us())
+        except IdentityError as error:
+            print(f"interlock: {error.brief}", file=sys.stderr)
+            serving.cancel()
+            return
 
 
 async def _follow(settings: Settings, store: SqlStore, name: str, gateway: Gateway, door: McpDoor) -> None:
