@@ -297,6 +297,11 @@ class McpPerformer(Performer):
             case Heed(bell=bell):
                 bell.hear = self._cancelled
                 return None
+            case Decide(decision=decision):
+                assert self._gateway.desk
+                self._wait = Wait.DESK
+                self._gateway.desk.answer(decision, self.claimed)
+                return WAIT
             case Await(bell=bell, limit_s=limit_s):
                 return self._await(bell, limit_s)
 
