@@ -180,6 +180,7 @@ def _of_policies(loaded: Iterable[Policy]) -> Iterator[Loosening]:
             yield Loosening(f"policy-{_NAMES[policy.force]}", policy.id, f"[policy] {policy.force.value}", means)
         elif policy.force is Force.OBSERVE:
             means = f"It refuses nothing, and {_MEANS[policy.force]}: {policy.reason}"
-            yield Loosening("policy-observed", policy.id, policy.where, means, bundled)
+            named = (policy.id, "") if bundled else ("policy-observed", policy.id)
+            yield Loosening(*named, policy.where, means, bundled)
         if policy.permits and not (bundled and policy.id in _SCOPES):
             yield Loosening(policy.id, "", policy.where, policy.reason, bundled)
