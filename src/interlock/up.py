@@ -106,6 +106,8 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             if hook:
                 tasks.append(loop.create_task(hook.run()))
             if issuers:
+                if not settings.identity.resource:  # the port may have been any
+                    issuers.resource = f"http://{_host(settings.gateway.host)}:{port}"
                 tasks.append(loop.create_task(issuers.run()))
             tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door, ready))]
             tasks.append(loop.create_task(keeper.run()))

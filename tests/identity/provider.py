@@ -107,7 +107,12 @@ class Provider:
             case "/.well-known/openid-configuration" if self.document:
                 return 200, self.document
             case "/.well-known/oauth-authorization-server":
-                return 200, {"issuer": self.url, "jwks_uri": f"{self.url}/keys", "token_endpoint": f"{self.url}/token"}
+                urls = {
+                    name: f"{self.url}/{name.partition('_')[0]}"
+                    for name in ("authorization_endpoint", "token_endpoint")
+                }
+                more = {"jwks_uri": f"{self.url}/keys", "response_types_supported": ["code"]}
+                return 200, {"issuer": self.url, "grant_types_supported": ["client_credentials"], **urls, **more}
             case "/keys":
                 return 200, {"keys": self.published}
             case "/token":
