@@ -25,7 +25,11 @@ def with_force(text: str, policy: str, force: Force) -> str:
     for one in Force:
         text = _without(text, one.value, policy)
     text = _with(text, force.value, policy)
-    if _parsed(text) != wanted:
+    try:
+        understood = _parsed(text) == wanted
+    except ConfigError:
+        understood = False
+    if not understood:
         hint = f"write {json.dumps(policy, ensure_ascii=False)} into [policy] {force.value} by hand"
         raise ConfigError("the table [policy] is written in a way that is not understood", hint=hint)
     return text
