@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
+    ToolReviews,
     current_coverage,
     current_exceptions,
     forward_proxy,
@@ -114,6 +115,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             try:
                 access = Access()
                 watched = _Watched(settings)
+                reviews = ToolReviews(store)
                 tasks.append(loop.create_task(watched.run()))
                 sources = Sources(
                     store=store,
@@ -127,6 +129,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
                     now_us=now_us,
                     title=settings.console.title,
                     record=lambda record: _durable(log, record, loop),
+                    tools=lambda: reviews.of(live.settings),
                     approvals=settings.approvals,
                     untold=lambda: hook.problem if hook else "",
                 )

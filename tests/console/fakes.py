@@ -8,6 +8,7 @@ from interlock.governance.coverage import Cell, Coverage, Mark, Row
 from interlock.governance.exceptions import Loosening
 from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
+from interlock.mcp.review import review
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
@@ -369,6 +370,7 @@ def sources(
         now_us=lambda: NOW,
         title="Halden Freight",
         record=held.acts.append,
+        tools=lambda: review(held.pins(), lambda _: (), {}, held.labels()),
     )
 
 

@@ -3,12 +3,16 @@
 import argparse
 import time
 
+from interlock.app import ToolReviews
 from interlock.cli._output import console, shown
 from interlock.config import Settings
 from interlock.mcp.pins import Pin, Standing, differences
+from interlock.mcp.review import Reviewed
 from interlock.model.errors import UsageError
+from interlock.model.meta import Severity
 from interlock.store.sql import SqlStore
 
+_COLOURS = {Severity.LOW: "dim", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "red"}
 # Of a text that is shown beside another one.
 LONGEST = 600
 
@@ -17,39 +21,46 @@ def print_list(settings: Settings, store: SqlStore) -> int:
     """Every server, and each of its tools with what stands behind it; 1 if one waits."""
     from rich.table import Table
 
-    out, pins = console(), store.pins()
-    names = sorted({*settings.mcp_servers, *(pin.server for pin in pins)})
+    out, reviewed = console(), ToolReviews(store).of(settings)
+    names = sorted({*settings.mcp_servers, *(one.pin.server for one in reviewed)})
     if not names:
         out.print("no MCP servers; put one into interlock.toml: \\[mcp.servers.NAME]")
         return 0
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("server", "tool", "state", "since"):
+    for heading in ("server", "tool", "state", "suspicious", "since"):
         table.add_column(heading, no_wrap=heading in ("state", "since"), overflow="fold")
     for name in names:
-        known = [pin for pin in pins if pin.server == name]
+        known = [one for one in reviewed if one.pin.server == name]
         if not known:
-            table.add_row(shown(name), "[dim]not used yet[/]", "", "")
-        for pin in known:
-            table.add_row(shown(pin.server), shown(pin.tool), _state(pin), _date(pin))
+            table.add_row(shown(name), "[dim]not used yet[/]", "", "", "")
+        for one in known:
+            pin = one.pin
+            table.add_row(shown(pin.server), shown(pin.tool), _state(pin), _suspicious(one), _date(pin))
     out.print(table)
-    waiting = sum(pin.standing is not Standing.APPROVED for pin in pins)
+    waiting = sum(one.waits for one in reviewed)
     if waiting:
         out.print(f"\n{waiting} blocked: see what it is with interlock mcp diff SERVER, then interlock mcp approve")
     return 1 if waiting else 0
 
 
-def print_differences(store: SqlStore, server: str) -> int:
-    """What is new or changed of a server's tools, place by place; 1 if there is something."""
+def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
+    """What is new or changed of a server's tools: in words, and place by place; 1 if there is something."""
     out = console()
-    waiting = [pin for pin in _known(store, server) if pin.standing is not Standing.APPROVED]
+    _known(store, server)
+    waiting = [one for one in ToolReviews(store).of(settings) if one.pin.server == server and one.waits]
     if not waiting:
         out.print(f"everything that {shown(server)} offers is approved")
         return 0
-    for pin in waiting:
+    for one in waiting:
+        pin = one.pin
         if pin.standing is Standing.NEW:
             out.print(f"[bold]{shown(pin.tool)}[/] is new: nobody has approved it")
+            told = [(finding.severity, f"{finding.place}: {finding.why}") for finding in one.findings]
         else:
             out.print(f"[bold]{shown(pin.tool)}[/] is not what was approved on {_date(pin)}")
+            told = [(change.severity, change.words) for change in one.changes]
+        for severity, words in told:
+            out.print(f"  [{_COLOURS[severity]}]{severity.value}[/] {shown(_cut(words))}")
         for place, was, now in differences(pin):
             out.print(f"  {shown(place)}")
             if was:
@@ -96,6 +107,14 @@ def _state(pin: Pin) -> str:
             return "[red]new[/]"
         case Standing.CHANGED:
             return "[red]changed[/]"
+
+
+def _suspicious(one: Reviewed) -> str:
+    """The kinds of what was found, after the worst severity; trifles are left out."""
+    kinds = dict.fromkeys(finding.kind for finding in one.findings if finding.severity is not Severity.LOW)
+    if one.worst is None or not kinds:
+        return ""
+    return f"[{_COLOURS[one.worst]}]{one.worst.value}[/]: {', '.join(kinds)}"
 
 
 def _date(pin: Pin) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from interlock.governance.coverage import Coverage
 from interlock.governance.exceptions import Loosening
 from interlock.guard.approvals import ApprovalSettings
+from interlock.mcp.review import Reviewed
 from interlock.model.record import Record
 from interlock.store import Store
 
@@ -29,7 +30,8 @@ class Sources:
 
     `refresh` brings the index over the audit log up to date; it is called before a page is made, so it must be
     quick when there is nothing new. `record` writes what a person is about to do, and comes back when that is on
-    disk: without it nothing is done. `now_us` is microseconds since 1970 UTC. `title` names the organisation.
+    disk: without it nothing is done. `tools` is all that is known of MCP servers' tools. `now_us` is microseconds
+    since 1970 UTC. `title` names the organisation.
     `approvals` is how long what a person grants holds; `untold` says which request the webhook could not tell.
     What cannot be read raises an InterlockError; the page then says so and shows the rest.
     """
@@ -42,5 +44,6 @@ class Sources:
     now_us: Callable[[], int]
     title: str
     record: Callable[[Record], object]
+    tools: Callable[[], tuple[Reviewed, ...]]
     approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
     untold: Callable[[], str] = lambda: ""
