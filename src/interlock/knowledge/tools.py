@@ -64,3 +64,23 @@ def tool_translations() -> Mapping[str, str]:
         (files("interlock.knowledge") / "data" / "tool_translations.json").read_bytes(), type=dict[str, str]
     )
     return {foreign: english for english, text in raw.items() for foreign in text.split()}
+
+
+class ToolModel(msgspec.Struct, frozen=True):
+    """Weights, in hundredths, that a mark of a definition gives to each answer; how it was made is in its card.
+
+    `sink` has one for each of `sinks`; `traits` for: outsiders write the result, it is confidential, it reaches
+    outside, it can be taken back; `arguments` one for each of `kinds`, of which the first, empty one decides nothing.
+    """
+
+    sinks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sink: dict[str, tuple[int, ...]]
+    traits: dict[str, tuple[int, ...]]
+    arguments: dict[str, tuple[int, ...]]
+
+
+@cache
+def tool_model() -> ToolModel:
+    """The model, read once."""
+    return msgspec.json.decode((files("interlock.knowledge") / "data" / "tool_model.json").read_bytes(), type=ToolModel)

@@ -12,7 +12,7 @@ from interlock.knowledge import tool_translations
 
 _LATIN = re.compile(r"[a-z0-9]", re.IGNORECASE)
 # Letters that have no accent to take off.
-_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "ı": "i", "æ": "ae", "đ": "d"})
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "\u0131": "i", "æ": "ae", "đ": "d"})
 _SHORTEST_STEM = 4
 _LONGEST = 24
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 
 # A schema with more parts than this is not read to its end; a real one has a few hundred.
 MOST_PARTS = 20_000
+# A longer name says nothing; protocols end them at 128 characters.
+LONGEST = 1_000
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -14,7 +16,7 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("sendEmail_to-ALLUsers2")
     ('send', 'email', 'to', 'all', 'users', '2')
     """
-    return tuple(word.lower() for word in _WORD.findall(name)) if name.isascii() else ()
+    return tuple(word.lower() for word in _WORD.findall(name)) if name.isascii() and len(name) <= LONGEST else ()
 
 
 def known(word: str, among: frozenset[str]) -> bool:

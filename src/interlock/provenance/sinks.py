@@ -7,6 +7,7 @@ only make it worse. Only where the name has no verb does the description's first
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from interlock.knowledge import tool_words
 from interlock.model.event import ToolDefinition
@@ -54,6 +55,8 @@ _TELLS = re.compile(
     re.IGNORECASE,
 )
 FIRST_CHARS = 400
+# Words whose class is remembered.
+KEPT = 8_192
 _FIRST_WORDS = re.compile(
     r"\W*(?:\[[^\]]{0,120}\]\W*)?(?:(?:this|tool|to|use|used|that|it|will|can|a|allows?|you)\W+){0,6}"
     r"([A-Za-z]+)(?:,? (?:and|or|and/or|then) ([A-Za-z]+))?",
@@ -141,6 +144,7 @@ def verb_at(name: list[str]) -> int | None:
     return len(name) - 1 if class_of(name[-1]) else None
 
 
+@lru_cache(KEPT)
 def class_of(verb: str) -> str:
     """The worst that a verb does, empty if it is none that is known."""
     known_words = tool_words()
@@ -155,6 +159,7 @@ def _first_verbs(description: str) -> list[str]:
     return [verb for word in said if (verb := plain_verb(word))]
 
 
+@lru_cache(KEPT)
 def plain_verb(word: str) -> str:
     """A verb in its plain form, `Retrieves` or `retrieving`, empty if it is none."""
     stem = word.removesuffix("ing")
