@@ -26,8 +26,8 @@ from interlock.mcp.review import Reviewed, review
 from interlock.model.event import Channel, Signal
 from interlock.policy import Policy
 from interlock.protocols import adapters
+from interlock.rulebook import keyed, open_sources
 from interlock.rulebook import now_us as now_us
-from interlock.rulebook import open_sources
 from interlock.rulebook import policies as policies
 from interlock.rulebook import rules as rules
 from interlock.rulebook import ticks_us as ticks_us
@@ -225,7 +225,7 @@ def mcp_door(
         pools,
         programs,
         taskmaster(settings),
-        Memories(now_us()),
+        Memories(now_us(), keyed(secret(settings.data / "keys" / "digest.key"))),
         keep,
         frozenset(settings.gateway.mcp_origins),
         loopback=host.startswith("127.") or host in ("localhost", "::1"),

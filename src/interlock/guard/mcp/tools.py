@@ -152,6 +152,8 @@ def call_tool(
         denied = None if verdict.allowed else Deny(verdict.step.reason, verdict.step.policies)
     yield Note(visit.log.request(0, (*_taken(visit), verdict.step), denied), durable=verdict.risky)
     if denied:
+        # What it says may come back all the same: it is no value that somebody else has said.
+        visit.asked(call)
         return question or refusal()
     # What a client says to an earlier question goes on only to a server that may ask.
     ours = str(request.params.get("requestState", "")).startswith(STATE)

@@ -245,7 +245,7 @@ def _listed(party: _Party, request: Request) -> McpExchange:
     after = request.params.get("cursor", "")
     if not isinstance(after, str):
         raise MessageError(INVALID_PARAMS, "the cursor is no text", id=request.id)
-    before = whole.memory.chars
+    before = whole.memory.size_bytes
     found: dict[str, Any] = {}
     yield Note(whole.log.request(0, (Step("request", tool=request.method),), None))
     for server in party.servers:
