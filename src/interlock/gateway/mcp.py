@@ -275,7 +275,7 @@ class McpPerformer(Performer):
             case Turn(server=server):
                 self._upstream = server
                 return None
-            case Ring() | Heed() | Await():
+            case Ring() | Heed() | Await() | Decide():
                 return self._rung(command)
             case Respond(status=status, body=body, session=session):
                 headers = b"%b: %b\r\n" % (SESSION_HEADER, session.encode()) if session else b""
@@ -286,8 +286,8 @@ class McpPerformer(Performer):
             case _:
                 return super().perform(command)
 
-    def _rung(self, command: Ring | Heed | Await) -> object:
-        """What one exchange says to another."""
+    def _rung(self, command: Ring | Heed | Await | Decide) -> object:
+        """What one exchange says to another, or a user to it."""
         match command:
             case Ring(bell=bell):
                 bell.rung = True
