@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from interlock.guard.mcp import Answered
 from interlock.guard.mcp.settings import McpServer
 from interlock.mcp import messages
 from interlock.mcp.eras import LEVEL_META, SUBSCRIPTION_META
+from interlock.mcp.framing import Framing, event
 from tests.guard.mcp.play import Fake, Gate
 
 CALL, LISTEN = "tools/call", "subscriptions/listen"
@@ -144,3 +146,61 @@ def test_roots_that_change_are_told_to_servers_that_may_ask_for_them() -> None:
         gate = connected(Fake(modern=False), settings=McpServer(url="http://s/mcp", offers=offers))
         gate.play("", body=messages.notification("notifications/roots/list_changed"), modern=False)
         assert [one["method"] for one in gate.told] == told
+
+
+# --- streams that end, and servers that misbehave --------------------------------------------------------------
+
+
+def test_a_server_may_end_the_stream_before_its_answer_and_go_on() -> None:
+    gate = connected(Fake(modern=False, aside=lambda said: [LOG] if said["method"] == CALL else []))
+    plain = gate.fake.answer
+
+    def answer(command: Any) -> Any:
+        """It ends the call's stream after one event, and says the rest where it is asked to go on."""
+        if command.method == "GET":
+            id_ = gate.fake.asked[-1]["id"]
+            done = messages.result(id_, {"content": [{"type": "text", "text": "late"}]})
+            return Answered(200, Framing.EVENTS, ""), [event(done), None]
+        told = plain(command)
+        assert isinstance(told, tuple)
+        answered, pieces = told
+        if len(pieces) > 1:
+            pieces = [b"id: e1\ndata:\n\n", pieces[0], None]
+        return answered, pieces
+
+    gate.fake.answer = answer  # type: ignore[method-assign]
+    played = gate.play(CALL, READ, modern=False)
+    assert played.text == "late"
+    assert gate.order.count("await") == 1
+
+
+@pytest.mark.parametrize("server", [True, False], ids=["modern server", "legacy server"])
+@pytest.mark.parametrize("junk", [b"{", b"[]", b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"no"}}'])
+def test_a_stream_with_what_is_no_message_ends_and_is_recorded(server: bool, junk: bytes) -> None:
+    gate = connected(Fake(modern=server, stream=[PROMPTS, junk, PROMPTS]))
+    played = gate.play("", http="GET", modern=False)
+    assert heard(played.events) == ["prompts/list_changed"]
+    assert gate.records[-1].reason
+
+
+def test_a_long_stream_is_recorded_in_between() -> None:
+    gate = connected(Fake(modern=False, stream=[UPDATED] * 250))
+    before = len(gate.records)
+    played = gate.play("", http="GET", modern=False)
+    assert len(played.events) == 250
+    assert len(gate.records) - before == 4
+    assert sum(len(record.steps) for record in gate.records[before + 1 :]) == 250
+
+
+def test_a_server_that_asks_on_a_stream() -> None:
+    asks = messages.request("q", "roots/list", {})
+    settings = McpServer(url="http://s/mcp", offers=("roots",))
+    gate = Gate(Fake(modern=False, stream=[asks, messages.request("p", "ping", {})]), settings)
+    gate.user = lambda _: {"roots": []}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {"roots": {}}}
+    gate.play("initialize", hello, modern=False)
+    gate.play("", http="GET", modern=False)
+    assert gate.told == [
+        {"jsonrpc": "2.0", "id": "q", "result": {"roots": []}},
+        {"jsonrpc": "2.0", "id": "p", "result": {}},
+    ]

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from interlock.guard.commands import ClientGoneError, Read
 from interlock.guard.mcp.asks import EVERYTHING, offered, pass_on, show
-from interlock.guard.mcp.commands import Answered, Send, Steps, Tell
+from interlock.guard.mcp.commands import Answered, Await, Bell, Send, Steps, Tell
 from interlock.guard.mcp.heard import heard
 from interlock.guard.mcp.state import Link, Session
 from interlock.guard.mcp.visit import Visit
@@ -22,6 +22,10 @@ NOTHING: Mapping[str, Any] = {}
 CLIENT = {"name": "interlock", "version": "1"}
 # What a server on stdin is told that asks outside of any answer.
 ASKED_BACK = "A server may not ask its client for this now."
+# How often a stream may end before its answer, and how soon it is asked for again.
+MOST_RESUMED = 20
+AGAIN_S = 0.2
+LAST_ID = b"last-event-id"
 # Messages of one answer before its end. Progress comes a few times a second.
 MOST_MESSAGES = 100_000
 
@@ -136,11 +140,37 @@ def say(link: Link, method: str, params: Mapping[str, Any] | None = None) -> Tel
 
 
 def _response(visit: Visit, link: Link, answered: Answered, id_: int) -> Steps[Response]:
-    """The response to our request `id_`, past everything else that comes with it."""
+    """The response to our request `id_`, past everything else that comes with it.
+
+    A server of the older era may end the stream in between, and go on where it is asked to (SEP-1699).
+    """
     if answered.status in (401, 403):
         raise UpstreamError("refused interlock's credential", where=visit.server.name)
     visit.by_stream = answered.framing is Framing.EVENTS and visit.may_stream and not visit.era.is_modern
-    reader = Messages(answered.framing, visit.server.settings.max_result_bytes)
+    for _ in range(MOST_RESUMED):
+        reader = Messages(answered.framing, visit.server.settings.max_result_bytes)
+        response = yield from _read(visit, link, answered, reader, id_)
+        if response is not None:
+            return response
+        if not reader.last_id or not link.session:
+            break
+        yield Await(Bell(), AGAIN_S)
+        answered = yield from resumed(link, reader.last_id)
+    if answered.status != OK:
+        raise UpstreamError(f"answered {answered.status}", where=visit.server.name)
+    raise UpstreamError("ended without an answer", where=visit.server.name)
+
+
+def resumed(link: Link, last_id: str) -> Steps[Answered]:
+    """What the server says after the event `last_id`, or from now on if that is empty."""
+    after = ((LAST_ID, last_id.encode()),) if last_id else ()
+    answered = yield Send("GET", b"", (*link.headers, *after))
+    assert isinstance(answered, Answered)
+    return answered
+
+
+def _read(visit: Visit, link: Link, answered: Answered, reader: Messages, id_: int) -> Steps[Response | None]:
+    """The response in one answer of HTTP; None if it ends without."""
     ended, seen = False, 0
     while not ended:
         data = yield Read()
@@ -157,9 +187,7 @@ def _response(visit: Visit, link: Link, answered: Answered, id_: int) -> Steps[R
                     raise ProtocolError("the server answered a request that nobody made")
                 return message
             yield from _aside(visit, link, message)
-    if answered.status != OK:
-        raise UpstreamError(f"answered {answered.status}", where=visit.server.name)
-    raise UpstreamError("ended without an answer", where=visit.server.name)
+    return None
 
 
 def _parsed(raw: bytes, status: int) -> messages.Message:

@@ -11,31 +11,33 @@ from interlock.guard.commands import Begin, Emit, Note, Read
 from interlock.guard.mcp.asks import pass_on, show
 from interlock.guard.mcp.commands import Answered, McpExchange, Respond, Send, Steps
 from interlock.guard.mcp.heard import CHANGES, TOOLS_CHANGED, UPDATED, changed, heard
-from interlock.guard.mcp.link import CLIENT, Refused, ask
+from interlock.guard.mcp.link import CLIENT, LAST_ID, Refused, ask, resumed
 from interlock.guard.mcp.state import Link
 from interlock.guard.mcp.tools import permitted
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.eras import SUBSCRIPTION_META, sent_headers, sent_params
-from interlock.mcp.framing import Framing, Messages, event
+from interlock.mcp.framing import Framing, Messages, event, is_event_id
 from interlock.mcp.messages import INVALID_PARAMS, Id, MessageError, Notification, Request, Response
 from interlock.model.decision import Allow
-from interlock.model.errors import UpstreamError
+from interlock.model.errors import ProtocolError, UpstreamError
 from interlock.model.record import Step
 
 OK, NOT_ALLOWED = 200, 405
 LISTEN, ACKNOWLEDGED = "subscriptions/listen", "notifications/subscriptions/acknowledged"
-LAST_ID = b"last-event-id"
-LONGEST_ID = 256
 MOST_SUBSCRIBED = 100
+# A stream may last for days: so many steps are a record.
+MOST_STEPS = 100
 
 
 def opened(visit: Visit, link: Link, headers: Mapping[bytes, bytes]) -> McpExchange:
     """The stream that a client of the older era opens with GET; 405 if its server has none."""
     yield Note(visit.log.request(0, (Step("request", tool="GET"),), None))
     wanted: dict[str, Any] = dict.fromkeys(CHANGES, True)
+    shown = headers.get(LAST_ID, b"").decode("latin-1")
+    last = shown if is_event_id(shown) else ""
     try:
-        answered = yield from (_listened(visit, link, wanted) if link.era.is_modern else _got(link, headers))
+        answered = yield from (_listened(visit, link, wanted) if link.era.is_modern else resumed(link, last))
         if answered.status != OK or answered.framing is Framing.BODY:
             yield Note(visit.log.answer(NOT_ALLOWED, tuple(visit.steps)))
             yield Respond(NOT_ALLOWED, messages.error(None, messages.INVALID_REQUEST, "the server has no stream"))
@@ -43,10 +45,10 @@ def opened(visit: Visit, link: Link, headers: Mapping[bytes, bytes]) -> McpExcha
         visit.streaming = visit.may_stream = True
         yield Begin()
         yield from _followed(visit, link, answered, wanted, None)
-    except UpstreamError as error:
+    except (UpstreamError, ProtocolError) as error:
         yield Note(visit.log.answer(error.status, tuple(visit.steps), error.brief))
         if not visit.streaming:
-            yield Respond(error.status, messages.error(None, messages.INTERNAL_ERROR, "the server cannot be reached"))
+            yield Respond(error.status, messages.error(None, messages.INTERNAL_ERROR, "the server has no stream now"))
         return
     yield Note(visit.log.answer(OK, tuple(visit.steps)))
 
@@ -61,7 +63,7 @@ def listen(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
     else:
         for uri in wanted.get("resourceSubscriptions", ()):
             yield from ask(visit, link, "resources/subscribe", {"uri": uri})
-        answered = yield from _got(link, {})
+        answered = yield from resumed(link, "")
         yield from show(visit, messages.notification(ACKNOWLEDGED, {"notifications": wanted} | meta))
     if link.era.is_modern or (answered.status == OK and answered.framing is not Framing.BODY):
         yield from _followed(visit, link, answered, wanted, request.id)
@@ -80,14 +82,6 @@ def _wanted(visit: Visit, request: Request) -> dict[str, Any]:
     if uris and isinstance(visit.allows("resources/subscribe", "read"), Allow):
         wanted["resourceSubscriptions"] = uris
     return wanted
-
-
-def _got(link: Link, headers: Mapping[bytes, bytes]) -> Steps[Answered]:
-    last = headers.get(LAST_ID, b"")
-    known = ((LAST_ID, last),) if last and len(last) <= LONGEST_ID else ()
-    answered = yield Send("GET", b"", (*link.headers, *known))
-    assert isinstance(answered, Answered)
-    return answered
 
 
 def _listened(visit: Visit, link: Link, wanted: Mapping[str, Any]) -> Steps[Answered]:
@@ -117,6 +111,9 @@ def _followed(
                     raise Refused(message.error["code"], str(message.error.get("message", "")))
                 return
             yield from _said(visit, link, message, wanted, subscription, id_)
+            if len(visit.steps) >= MOST_STEPS:
+                yield Note(visit.log.answer(OK, tuple(visit.steps)))
+                visit.steps.clear()
 
 
 def _said(
