@@ -51,7 +51,8 @@ def test_an_amount_that_is_no_number_is_not_known() -> None:
     assert amount_of(PAY, {"amount": -5, "to": "x"}) == 5
     assert amount_of(PAY, {"amount": 5, "total": "2.5"}) == Decimal("7.5")
     several: tuple[object, ...] = ("NaN", "Infinity", True, [1], None)
-    for wrong in (None, [], {}, *({"amount": amount} for amount in several)):
+    wrongs: list[object] = [None, [], {}, *({"amount": amount} for amount in several)]
+    for wrong in wrongs:
         assert amount_of(PAY, wrong) is None
 
 
