@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 import cedarpy
+import msgspec
 
 from interlock.model.decision import Allow, Ask, Decision, Deny
 from interlock.model.errors import PolicyError
@@ -22,6 +23,7 @@ KEPT_ANSWERS = 10_000
 LONGEST_KEPT = 256
 NOT_PERMITTED = "No policy permits it."
 MISFIT = "An argument that a policy reads is not what the tool's schema says."
+_json = msgspec.json.Encoder().encode
 # Where a schema has the types of a tool's arguments, if it is about one.
 _SLOT = "type Arguments = {};"
 
@@ -103,7 +105,7 @@ class Policies:
         refuse_twice(loaded)
         self.loaded = forced(loaded, forces or {})
         self._texts = tuple(text for _, _, text in statements)
-        self._sets: dict[tuple[bool, bool], _Set] = {}
+        self._sets: dict[tuple[str, bool, bool], _Set] = {}
         self._readers = {policy.tool: self._reader(policy.tool) for policy in self.loaded if policy.reads}
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
@@ -196,10 +198,11 @@ class Policies:
         self, request: dict[str, Any], schema: cedarpy.Schema, *, reading: bool, strict: bool = False
     ) -> tuple[bool, list[Policy]] | Deny:
         """(whether it is allowed, by which policies), or the Deny that a fault comes to."""
-        among = self._among(strict=strict, reading=reading)
+        among = self._among(request["action"]["id"], strict=strict, reading=reading)
         try:
             entities = self._entity(request["principal"]["id"])
-            result = cedarpy.is_authorized(request, among.compiled, entities, schema)
+            said = request | {"context": _json(request["context"]).decode()}
+            result = cedarpy.is_authorized(said, among.compiled, entities, schema)
         except ValueError as error:
             return Deny(f"The question could not be put to the policies: {error}")
         if errors := result.diagnostics.errors:
@@ -207,17 +210,19 @@ class Policies:
         named = [among.policies[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
         return result.decision == cedarpy.Decision.Allow, named
 
-    def _among(self, *, strict: bool, reading: bool) -> _Set:
-        """The policies, those alone that are enforced if `strict`, and those alone that read no arguments."""
-        if (known := self._sets.get((strict, reading))) is not None:
+    def _among(self, action: str, *, strict: bool, reading: bool) -> _Set:
+        """The policies that speak of an action: of those all, or the enforced ones, or those that read no arguments."""
+        if (known := self._sets.get((action, strict, reading))) is not None:
             return known
         kept = [
             (policy, text)
             for policy, text in zip(self.loaded, self._texts, strict=True)
-            if (policy.force is Force.ENFORCE or not strict) and (reading or not policy.reads)
+            if (policy.force is Force.ENFORCE or not strict)
+            and (reading or not policy.reads)
+            and (not policy.actions or action in policy.actions)
         ]
         compiled = cedarpy.PolicySet.from_str("\n".join(text for _, text in kept))
-        made = self._sets[strict, reading] = _Set(compiled, tuple(policy for policy, _ in kept))
+        made = self._sets[action, strict, reading] = _Set(compiled, tuple(policy for policy, _ in kept))
         return made
 
     def _reader(self, tool: str) -> _Reader:

@@ -46,8 +46,8 @@ class Policy:
     """One statement as it was loaded. `where` is file:line; `actions` is what it speaks of, none if of everything.
 
     `workload` and `tool` are those that it is about, if its scope names one; `reads` the arguments of a call that it
-    looks at. `written` is its force before the settings spoke; `everything`, whether nothing limits whom or what of its actions
-    it is about.
+    looks at. `written` is its force before the settings spoke; `everything`, whether nothing limits whom or what of its
+    actions it is about.
     """
 
     id: str
