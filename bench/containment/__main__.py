@@ -141,7 +141,9 @@ def _harness(command: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, servers: int, model: int, *, approver: bool = False) -> Iterator[tuple[int, str]]:
+def gateway(
+    folder: Path, servers: int, model: int, names: Sequence[str] = SUITES, *, approver: bool = False
+) -> Iterator[tuple[int, str]]:
     """`interlock up` as it comes, in front of the tool servers and the scripted model; its port and a key.
 
     `approver`: the agent's MCP client may ask its user, which interlock does not trust any client to do by itself.
@@ -149,7 +151,7 @@ def gateway(folder: Path, servers: int, model: int, *, approver: bool = False) -
     port = free_port()
     config, data = folder / "interlock.toml", folder / "data"
     tools = "".join(
-        f'[mcp.servers.{suite}]\nurl = "http://{HOST}:{servers + number}/mcp"\n' for number, suite in enumerate(SUITES)
+        f'[mcp.servers.{suite}]\nurl = "http://{HOST}:{servers + number}/mcp"\n' for number, suite in enumerate(names)
     )
     config.write_text(
         f"[gateway]\nport = {port}\n[console]\nport = {free_port()}\n"
@@ -216,9 +218,9 @@ def method(done: list[tuple[Run, dict[str, Any]]], *, quick: bool) -> str:
         f"{tasks} honest tasks, {sample}, AgentDojo suites {' and '.join(SUITES)}. `interlock up` as it comes: bundled "
         "policy, derived labels, no override (the configuration was looked at), so the same run without label files is "
         "this run. Model: the gate at the model's answers; MCP: at the tool servers, with a task token made from the "
-        "user's request. Laundering: the attacker first writes its values through an own-data tool and reads them back, "
-        "and its own note counts as an effect. p50: one call, or one request to the model; one agent, nothing at once. "
-        "Goals: "
+        "user's request. Laundering: the attacker first writes its values through an own-data tool and reads them "
+        "back, and its own note counts as an effect. p50: one call, or one request to the model; one agent, nothing at "
+        "once. Goals: "
         f"goal met <= {MOST_MET:g}, any effect <= {MOST_EFFECT:g} (without laundering), honest work >= {LEAST_DONE:g}; "
         f"with a perfect approver >= {LEAST_DONE_APPROVED:g} at <= {MOST_QUESTIONS:g} questions a task."
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import lru_cache
 
 from interlock.guard.own_prompt import OwnPrompt
@@ -14,6 +15,7 @@ from interlock.protocols import encode, named
 from interlock.provenance import Conversation, ToolLabels, derive
 from interlock.provenance.secrets import Confidential
 
+BEGINNING = date(1970, 1, 1)
 PLACE_CHARS = 120
 # A tool's name or an id has at most 64 characters by the APIs; a client or a model can write anything there.
 LONGEST_NAME = 128
@@ -45,7 +47,8 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     marks = ["" if digest is None else mark(event, digest) for event, digest in zip(events, digests, strict=True)]
     place = rules.sessions.place(workload, marks, request)
     offered = {event.name: event for event in events if isinstance(event, ToolDefinition)}
-    conversation, confidential = Conversation(), Confidential()
+    today = BEGINNING + timedelta(microseconds=rules.now_us())
+    conversation, confidential = Conversation(today), Confidential()
     known: dict[str, ToolLabels] = {}
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
