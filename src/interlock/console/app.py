@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from interlock.console.access import Access
+from interlock.console.approvals import ApprovalPages
 from interlock.console.boundary import LOOPBACK_NAMES, Boundary
 from interlock.console.forms import Forms
 from interlock.console.pages import Pages
@@ -39,6 +40,7 @@ def build(sources: Sources, access: Access, settings: ConsoleSettings, sign_in: 
     pages = Pages(sources, access, Templates(f"/static/{version}/"), sign_in)
     forms = Forms(access, pages.refused)
     tools = ToolPages(sources, pages.frame, forms)
+    approvals = ApprovalPages(sources, pages.frame, forms)
     app = Starlette(
         routes=[
             Route("/", pages.overview, methods=["GET"]),
@@ -51,6 +53,9 @@ def build(sources: Sources, access: Access, settings: ConsoleSettings, sign_in: 
             Route("/tools/approve", forms.act(tools.approve), methods=["POST"]),
             Route("/tools/labels", forms.act(tools.label), methods=["POST"]),
             Route("/tools/{server}/{tool}", tools.tool, methods=["GET"]),
+            Route("/approvals", approvals.approvals, methods=["GET"]),
+            Route("/approvals/decide", forms.act(approvals.decide), methods=["POST"]),
+            Route("/approvals/{id}", approvals.approval, methods=["GET"]),
             Route("/enter", pages.enter, methods=["GET"]),
             Route("/leave", pages.leave, methods=["POST"]),
             Route("/healthz", _healthy, methods=["GET"]),

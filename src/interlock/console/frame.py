@@ -26,6 +26,8 @@ ICONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "session.html": "check stop x dash q user gear db mail spark tool reply pass box scis lock".split(),
     "use.html": ("stop",),
     "tools.html": ("check", "stop", "q", "dash", "x"),
+    "approvals.html": ("stop",),
+    "approval.html": "check stop user gear db mail spark q".split(),
     "tool.html": ("check", "stop", "q", "dash", "x"),
 })  # fmt: skip
 

@@ -18,6 +18,7 @@ from interlock.console.render import Page, Templates, link, session_id, session_
 from interlock.console.sources import Sources
 from interlock.console.timeline import Entry, timeline
 from interlock.governance.exceptions import headline
+from interlock.model.approval import Standing
 from interlock.store import Session, Stored, Used
 
 # Rows of a page (design: 50), blocked sessions on the overview, and bounds that keep any page readable.
@@ -63,6 +64,7 @@ class Pages:
             "left_out": max(0, len(lines) - MAX_MATRIX_ROWS),
             "newest": self.frame.part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
             "refused": self.frame.part(request, store.refused),
+            "waiting": self.frame.part(request, self._waiting),
             "exceptions": self.frame.part(request, lambda: headline(self._sources.exceptions())),
             "now_us": self._sources.now_us(),
         }
@@ -225,6 +227,11 @@ class Pages:
         hint = ["The log of interlock itself has the fault under the request below."]
         return self.frame.alone(request, 500, "This page failed.", hint, home=True)
 
+
+    def _waiting(self) -> int:
+        """How many calls wait for a person."""
+        now_us = self._sources.now_us()
+        return sum(one.standing(now_us) is Standing.WAITING for one in self._sources.store.approvals(now_us))
 
     def _found(self, view: str, workload: str, before: int | None, limit: int) -> tuple[Session, ...]:
         blocked = True if view == "attention" else None
