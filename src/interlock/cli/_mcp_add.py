@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,6 +19,7 @@ from interlock.cli._output import clean
 from interlock.config import DEFAULT_FILE, Settings, load
 from interlock.knowledge import launched
 from interlock.model.errors import ConfigError, UsageError
+from interlock.run.program import interlock
 from interlock.store.files import replace_whole
 
 # Of a name that somebody else has given.
@@ -113,9 +113,7 @@ def _string(value: object) -> str:
 
 def serve_words(name: str, file: Path, data: str | None) -> dict[str, Any]:
     """How a client starts `interlock mcp serve`: all absolute, as a desktop's programs have another PATH and folder."""
-    found = shutil.which("interlock")
-    start = [str(Path(found).absolute())] if found else [sys.executable, "-m", "interlock"]
-    words = [*start, "mcp", "serve", name, "--config", str(file)]
+    words = [*interlock(), "mcp", "serve", name, "--config", str(file)]
     data = data or os.environ.get("INTERLOCK_DATA")
     words += ["--data", str(Path(data).absolute())] if data else []
     return {"command": words[0], "args": words[1:]}

@@ -5,7 +5,7 @@ gets `interlock mcp serve` in the place of each.
 import argparse
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from interlock.cli._mcp_add import append, remarks, serve_words, target, toml
 from interlock.cli._output import clean
 from interlock.config import Settings
 from interlock.model.errors import UsageError
-from interlock.sources.mcp_config import TABLES, plain_json
+from interlock.run.clients import servers
+from interlock.sources.mcp_config import plain_json
 from interlock.store.files import replace_whole
 
 BACKUP = ".before-interlock"
@@ -30,7 +31,7 @@ def take_over(settings: Settings, args: argparse.Namespace) -> int:
     document = _read(path)
     taken: dict[str, dict[str, Any]] = {}
     left = 0
-    for servers, key, entry in _servers(document):
+    for table, key, entry in servers(document):
         name = _name(key, {*settings.mcp_servers, *taken})
         found = _taken(name, entry)
         if isinstance(found, str):
@@ -39,7 +40,7 @@ def take_over(settings: Settings, args: argparse.Namespace) -> int:
             continue
         taken[name], env = found
         kept = {name: entry[name] for name in ("type", "disabled") if name in entry and "command" in entry}
-        servers[key] = {**kept, **serve_words(name, file, args.data), **({"env": env} if env else {})}
+        table[key] = {**kept, **serve_words(name, file, args.data), **({"env": env} if env else {})}
         for line in remarks(taken[name].get("command", []), sha256=False):
             print(f"{name}: {line}")
     rewritten = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -72,16 +73,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise UsageError(f"{clean(str(path))} is no client's configuration", hint=hint)
     return document
-
-
-def _servers(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
-    """The table that a server stands in, its key there, and what stands there."""
-    for holder in (document, document.get("mcp")):
-        for table in TABLES if isinstance(holder, dict) else ():
-            servers = holder.get(table) if isinstance(holder, dict) else None
-            for key, entry in list(servers.items()) if isinstance(servers, dict) else ():
-                if isinstance(servers, dict) and isinstance(entry, dict):
-                    yield servers, key, entry
 
 
 def _taken(name: str, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]] | str:

@@ -155,9 +155,9 @@ def _instead(word: str, instead: Mapping[str, str]) -> str:
 
 
 def _wrap(settings: Settings, workload: str) -> list[str]:
-    found = shutil.which("interlock")
-    start = [str(Path(found).absolute())] if found else [sys.executable, "-m", "interlock"]
-    words = [*start, "mcp", "wrap", "--workload", workload, "--data", str(settings.data.absolute())]
+    from interlock.run.program import interlock
+
+    words = [*interlock(), "mcp", "wrap", "--workload", workload, "--data", str(settings.data.absolute())]
     return [*words, *(("--config", str(settings.file.absolute())) if settings.file else ())]
 
 
