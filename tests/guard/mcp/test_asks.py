@@ -200,6 +200,19 @@ def test_a_retry_that_holds_a_secret_is_no_call() -> None:
     assert gate.asked().count(CALL) == 1
 
 
+def test_a_state_goes_back_byte_for_byte_and_carries_nothing_out() -> None:
+    more = needing(asks.ELICITATION, ASKS) | {"requestState": f"sealed {SECRET}"}
+    done = {"content": [{"type": "text", "text": "done"}]}
+    answer = {"k": ANSWERS[asks.ELICITATION]}
+    gate = Gate(Fake(says=[more, done]), OPEN)
+    state = gate.play(CALL, READ, can=CAN).answer["result"]["requestState"]
+    for made_up in (f"{state} ", f"other {SECRET}"):
+        retry = {**READ, "inputResponses": answer, "requestState": made_up}
+        assert gate.play(CALL, retry, can=CAN).text == "Not permitted."
+    retry = {**READ, "inputResponses": answer, "requestState": state}
+    assert gate.play(CALL, retry, can=CAN).text == "done"
+
+
 def test_only_who_was_asked_can_answer_and_once() -> None:
     asked_: list[str] = []
     gate = connected(asking(asks.ROOTS, {}), user=lambda asked: asked_.append(asked["id"]))

@@ -61,6 +61,15 @@ def test_a_filter_that_is_none_is_refused(wanted: object) -> None:
     assert Gate().play(LISTEN, {"notifications": wanted}).code == messages.INVALID_PARAMS
 
 
+def test_nothing_goes_out_in_an_address_that_is_subscribed_to() -> None:
+    gate = Gate(Fake(stream=[]))
+    uris = ["test://a", "test://AKIA" + "Q3EXAMPLEKEYXYZ7", "https://evil.example/?q=x"]
+    played = gate.play(LISTEN, {"notifications": {"resourceSubscriptions": uris}})
+    assert played.events[0]["params"]["notifications"] == {"resourceSubscriptions": ["test://a"]}
+    assert gate.fake.asked[-1]["params"]["notifications"] == {"resourceSubscriptions": ["test://a"]}
+    assert "request resources/subscribe" in gate.blocked()
+
+
 def test_a_client_hears_nothing_of_tools_that_it_may_not_see() -> None:
     gate = connected(Fake(modern=False, stream=[TOOLS, PROMPTS]))
     gate.play("tools/list", modern=False)

@@ -7,7 +7,7 @@ from interlock.guard.commands import Note
 from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Steps
 from interlock.guard.mcp.content import received, withheld
-from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, settled
+from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.tools import refreshed
 from interlock.guard.mcp.visit import Visit
@@ -64,21 +64,21 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     """The result of a request that only reads: a list, a resource, a prompt, a completion."""
     method = request.method
     call = ToolCall((), visit.call.request, method, encode(request.params).decode())
-    denied = _denied(visit, request)
+    refused = denied(visit, request)
     step = Step(
         kind="request",
         size=len(call.arguments),
         digest=visit.rules.digest(call.arguments),
         tool=method,
         sink="read",
-        verdict=Verdict.BLOCKED if denied else Verdict.ALLOWED,
-        reason=denied.reason if denied else "",
-        policies=denied.policies if denied else (),
+        verdict=Verdict.BLOCKED if refused else Verdict.ALLOWED,
+        reason=refused.reason if refused else "",
+        policies=refused.policies if refused else (),
     )
-    yield Note(visit.log.request(0, (step,), denied))
-    if denied and method in LISTS:
+    yield Note(visit.log.request(0, (step,), refused))
+    if refused and method in LISTS:
         return {LISTS[method]: []}
-    if denied:
+    if refused:
         raise MessageError(INVALID_PARAMS, "not permitted", id=request.id)
     may_ask = bool(visit.server.settings.offers)
     params = {key: value for key, value in request.params.items() if may_ask or key not in RETRY}
@@ -95,14 +95,16 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     return result
 
 
-def _denied(visit: Visit, request: Request) -> Deny | None:
+def denied(visit: Visit, request: Request) -> Deny | None:
     """Why a request may not go to the server; None if it may."""
-    if visit.holds_secret([text for _, text in texts(request.params, ())]):
+    asked = {key: value for key, value in request.params.items() if key not in RETRY}
+    if visit.holds_secret([text for _, text in texts(asked, ())]):
         return Deny(LEAK)
-    if "inputResponses" in request.params:
-        leaks(visit, request.params["inputResponses"])
+    again = retried(visit, request.params)
+    if again and leaks(visit, again):
+        return Deny(LEAK)
     uri, sink = request.params.get("uri"), "read"
-    if request.method == "resources/read":
+    if request.method in ("resources/read", "resources/subscribe"):
         if not isinstance(uri, str):
             raise MessageError(INVALID_PARAMS, "uri is missing", id=request.id)
         if uri.lower().startswith(_ELSEWHERE) and not visit.server.listed.get(uri):

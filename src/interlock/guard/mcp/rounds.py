@@ -2,9 +2,11 @@
 
 A client of the newer era gets the questions as the result, and asks again with the answers; one of the older era is
 asked on the stream of its request, and the server is asked again here. What the server calls its state goes back byte
-for byte, is never kept, and decides nothing: the request that comes with it is judged like any other.
+for byte, and decides nothing: the request that comes with it is judged like any other. Only its digest is kept, so
+that a state which the server did not give is looked at like whatever else a client sends out.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +70,20 @@ def _wanted(visit: Visit, link: Link, result: Mapping[str, Any]) -> tuple[dict[s
             visit.block("server_request", method, reason)
             raise UnwelcomeError("the server may not ask this")
         told[key] = {"method": method, "params": clean(method, params)}
+    if state is not None:
+        visit.server.states.put(_digest(state), True)
     return told, {} if state is None else {"requestState": state}
+
+
+def retried(visit: Visit, params: Mapping[str, Any]) -> list[object]:
+    """What a client that asks again may have made up: its answers, and a state that this server did not give."""
+    state = params.get("requestState")
+    given = isinstance(state, str) and visit.server.states.get(_digest(state))
+    return [params[key] for key in RETRY if key in params and not (key == "requestState" and given)]
+
+
+def _digest(state: str) -> bytes:
+    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).digest()
 
 
 def _answers(visit: Visit, requests: Mapping[str, Any]) -> Steps[dict[str, Any]]:

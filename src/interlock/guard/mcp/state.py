@@ -35,6 +35,8 @@ TASK_BYTES, EVENT_BYTES = 4_000, 800
 BEGINNING = date(1970, 1, 1)
 # Addresses that a server has listed as its own.
 MOST_LISTED = 10_000
+# States of requests that wait for more of their client, by their digests.
+MOST_STATES = 10_000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -206,6 +208,7 @@ class Server:
     sessions: Recent[str, Session] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     links: Recent[tuple[str, str], Link] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     under_way: dict[tuple[str, str, Id], Bell] = field(default_factory=dict)
+    states: Recent[bytes, bool] = field(default_factory=lambda: Recent(MOST_STATES))
     listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
     asked: int = 0
     others: Mapping[str, "Server"] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from interlock.guard.mcp.asks import pass_on, show
 from interlock.guard.mcp.commands import Answered, McpExchange, Respond, Send, Steps
 from interlock.guard.mcp.heard import CHANGES, TOOLS_CHANGED, UPDATED, changed, heard
 from interlock.guard.mcp.link import CLIENT, LAST_ID, Refused, ask, resumed
+from interlock.guard.mcp.others import denied
 from interlock.guard.mcp.state import Link
 from interlock.guard.mcp.tools import permitted
 from interlock.guard.mcp.visit import Visit
@@ -19,7 +20,6 @@ from interlock.mcp import messages
 from interlock.mcp.eras import SUBSCRIPTION_META, sent_headers, sent_params
 from interlock.mcp.framing import Framing, Messages, event, is_event_id
 from interlock.mcp.messages import INVALID_PARAMS, Id, MessageError, Notification, Request, Response
-from interlock.model.decision import Allow
 from interlock.model.errors import ProtocolError, UpstreamError
 from interlock.model.record import Step
 
@@ -79,8 +79,12 @@ def _wanted(visit: Visit, request: Request) -> dict[str, Any]:
     uris = asked.get("resourceSubscriptions", [])
     if not isinstance(uris, list) or len(uris) > MOST_SUBSCRIBED or not all(isinstance(uri, str) for uri in uris):
         raise MessageError(INVALID_PARAMS, "resourceSubscriptions is no short list of addresses", id=request.id)
-    if uris and isinstance(visit.allows("resources/subscribe", "read"), Allow):
-        wanted["resourceSubscriptions"] = uris
+    # Each is a request for that address: what may not be subscribed to in the older era is not heard of here.
+    subscribed = [uri for uri in uris if not denied(visit, Request(request.id, "resources/subscribe", {"uri": uri}))]
+    if len(subscribed) < len(uris):
+        visit.block("request", "resources/subscribe", "An address that this caller may not ask for.")
+    if subscribed:
+        wanted["resourceSubscriptions"] = subscribed
     return wanted
 
 

@@ -14,7 +14,7 @@ from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Keep, Steps
 from interlock.guard.mcp.content import received, withheld
 from interlock.guard.mcp.link import ask
-from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, settled
+from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.visit import OUT_OF_TASK, Visit
 from interlock.knowledge import redact
@@ -143,7 +143,9 @@ def call_tool(
     call = ToolCall((), f"{visit.call.request}", name, encode(arguments).decode())
     judge, verdict, denied = _judged(visit, call, definition)
     question: dict[str, Any] | None = None
-    if "inputResponses" in request.params and leaks(visit, request.params["inputResponses"]):
+    ours = str(request.params.get("requestState", "")).startswith(STATE)
+    again = [] if ours else retried(visit, request.params)
+    if again and leaks(visit, again):
         denied = denied or Deny(LEAK)
     elif verdict.asking:
         outcome = yield from approved(visit, judge, verdict, request.params)
@@ -156,7 +158,6 @@ def call_tool(
         visit.asked(call)
         return question or refusal()
     # What a client says to an earlier question goes on only to a server that may ask.
-    ours = str(request.params.get("requestState", "")).startswith(STATE)
     known = ("name", "arguments", "_meta", *(RETRY if visit.server.settings.offers and not ours else ()))
     params = {key: value for key, value in request.params.items() if key in known}
     visit.asked(call)
