@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from interlock.guard.approvals import ApprovalSettings, decided, record_of
 from interlock.model.approval import Approval, Reach, Shown, Standing
 from interlock.model.errors import AuditError
-from interlock.model.record import Origin, RecordKind, Verdict
+from interlock.model.record import Origin, RecordKind, Step, Verdict
 from tests.console.asgi import Browser
-from tests.console.fakes import NOW, SECOND, MemoryStore, sources
+from tests.console.fakes import NOW, SECOND, MemoryStore, exchange, sources
 from tests.console.reader import read
 
 LATER = NOW + 600 * SECOND
@@ -162,9 +163,27 @@ def test_what_is_not_there_and_what_cannot_be_read() -> None:
     gone = holding(asked())
     gone.broken = True
     assert "not known right now" in read(sources(gone), "/approvals").text
-    assert read(sources(gone), "/approvals/a-1", 503)
+    assert "not known right now" in read(sources(gone), "/approvals/a-1", 503).text
 
 
 def test_a_webhook_that_fails_is_said() -> None:
     given = replace(sources(holding()), untold=lambda: "chat.example was not told of a-1: it answered 500")
     assert "chat.example was not told of a-1" in read(given, "/approvals").text
+
+
+def test_a_session_tells_what_waited_who_decided_and_what_was_used() -> None:
+    store = holding(asked("a-0123456789ab"))
+    ask, answer = exchange(
+        "t1", "r1", (Step("user", size=9, origin=Origin.USER),),
+        (Step("call", tool="send_payment", sink="money", verdict=Verdict.BLOCKED,
+              reason="It came from outside. Waits for approval: a-0123456789ab."),),
+    )  # fmt: skip
+    decision = decided(
+        asked("a-0123456789ab"), ApprovalSettings(), NOW + 2 * SECOND, "console-1", granted=True, why="ok"
+    )
+    used = Step("call", tool="send_payment", sink="money", reason="Approved once, by console-1: a-0123456789ab.")
+    store.log(ask, answer, record_of(decision), *exchange("t1", "r2", (), (used,), at_us=NOW + 3 * SECOND))
+    page = read(sources(store), "/sessions/t1")
+    assert page.text.count("approval a-0123456789ab") == 3
+    assert "A person decided" in page.text
+    assert "a-0123456789ab was approved once. By console-1" in page.text

@@ -3,6 +3,7 @@
 Pure: records in, what is shown out. Nothing here is invented; what a record does not say is not known.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -13,6 +14,8 @@ from interlock.store import Stored
 # The fact that no model asked for a call.
 UNASKED = "by-model:no"
 _TRUST = tuple(Origin)
+# How a reason names the request for approval that a call waits for or was permitted by.
+_APPROVAL = re.compile(r"\ba-[0-9a-f]{12}\b")
 # Origins that no tool has brought.
 _NO_TOOLS = frozenset({Origin.USER, Origin.SYSTEM, Origin.MODEL})
 MEDIA = frozenset({"image", "audio", "video", "file"})
@@ -98,6 +101,13 @@ class Entry:
     def suspects(self) -> tuple[Value, ...]:
         """The arguments that only untrusted text held."""
         return tuple(value for value in self.values if value.origin is Origin.UNTRUSTED)
+
+    @property
+    def approval(self) -> str:
+        """The id of the request for approval that a call waits for or was permitted by, or that was decided."""
+        said = {"call": self.reason, "approval": self.record.record.reason}.get(self.kind, "")
+        found = [match[0] for match in _APPROVAL.finditer(said)]
+        return found[-1] if found else ""
 
     @property
     def is_media(self) -> bool:
