@@ -14,10 +14,15 @@ from starlette.responses import Response
 
 from interlock.console.access import Access
 from interlock.console.boundary import MAX_BODY_BYTES, Refusal, session_ids
+from interlock.model.errors import InterlockError
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
 TOKEN = "form"
 MAX_FIELDS = 200
+
+
+class FormError(Exception):
+    """A form does not say what can be done. The text is for who sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,13 @@ class Forms:
             if not session or not self._access.is_form_token(session, fields.get(TOKEN, "")):
                 hint = "You may have signed in anew since then: load the page again, and send it once more."
                 return self._refused(request, Refusal(403, "This form was not made for your session.", hint))
-            return await run_in_threadpool(act, request, Form(fields, self._access.called(session)))
+            try:
+                return await run_in_threadpool(act, request, Form(fields, self._access.called(session)))
+            except FormError as error:
+                return self._refused(request, Refusal(400, str(error), "Nothing was changed. Go back and try again."))
+            except InterlockError as error:
+                hint = "It may not have been done: look before you try again."
+                return self._refused(request, Refusal(503, f"This failed: {error.what}.", hint))
 
         return answer
 

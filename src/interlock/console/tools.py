@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from interlock.console.forms import Form, Forms
+from interlock.console.forms import Form, FormError, Forms
 from interlock.console.frame import Frame, Part, one_of
 from interlock.console.render import link, tool_link, tool_named
 from interlock.console.sources import Sources
@@ -130,15 +130,13 @@ class ToolPages:
         return _back(pin, "set")
 
     def _pin(self, form: Form) -> Pin:
-        """The tool that a form is about. Raises: HTTPException."""
+        """The tool that a form is about. Raises: HTTPException, FormError."""
         pins = self._sources.store.pins(form.get("server"))
         pin = next((one for one in pins if one.tool == form.get("tool")), None)
         if pin is None:
             raise HTTPException(404)
         if not form.get("reason") or len(form.get("reason")) > LONGEST_REASON:
-            raise HTTPException(
-                400, f"A reason is needed, of at most {LONGEST_REASON} characters: it goes into the log."
-            )
+            raise FormError(f"A reason is needed, of at most {LONGEST_REASON} characters: it goes into the log.")
         return pin
 
     def _record(self, form: Form, pin: Pin, kind: str, what: str, sink: str = "") -> None:
@@ -183,18 +181,18 @@ def _sides(pin: Pin) -> list[tuple[str, str, str]]:
 
 
 def _labels(form: Form) -> ToolOverride:
-    """What a form sets. Raises: HTTPException for what no form of ours sends."""
+    """What a form sets. Raises: FormError for what no form of ours sends."""
     output, sink = form.get("output"), form.get("sink")
     if output not in ("", *OUTPUTS) or sink not in ("", *SINKS):
-        raise HTTPException(400, "There is no such label.")
+        raise FormError("There is no such label.")
     recipients: tuple[str, ...] | None = None
     if form.get("decide") == "these":
         names = [name.strip() for name in form.get("recipients").split(",")]
         recipients = tuple(dict.fromkeys(name for name in names if name))
         if len(recipients) > MOST_RECIPIENTS or any(len(name) > LONGEST_NAME for name in recipients):
-            raise HTTPException(400, "These are no names of arguments.")
+            raise FormError("These are no names of arguments.")
     if not output and not sink and recipients is None:
-        raise HTTPException(400, "Nothing is set: choose a label, or take back what was set.")
+        raise FormError("Nothing is set: choose a label, or take back what was set.")
     return ToolOverride(output=output, sink=sink, recipients=recipients)
 
 

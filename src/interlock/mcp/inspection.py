@@ -91,14 +91,14 @@ def inspect(servers: Servers, scan: Scan, only: str | None = None) -> tuple[Find
 
     `scan` gives what the detectors say of a tool's description.
     """
-    found: dict[tuple[str, str, str, str], Finding] = {}
+    found: dict[tuple[str, str, str, str, str], Finding] = {}
     names = {(server, tool): None for server, tools in servers.items() for tool in tools if tool != INSTRUCTIONS}
     everything = (
         *(finding for server in servers if only in (None, server) for finding in _server(server, servers, scan)),
         *_names(names, only),
     )
     for finding in everything:
-        key = finding.server, finding.tool, finding.place, finding.kind
+        key = finding.server, finding.tool, finding.place, finding.kind, finding.why
         if key not in found or finding.severity.rank > found[key].severity.rank:
             found[key] = finding
     return tuple(found.values())

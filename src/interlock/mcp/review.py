@@ -95,16 +95,16 @@ def review(
 def _why(name: str, tool: Mapping[str, Any]) -> tuple[str, ...]:
     """Where the derived labels come from, in words."""
     definition = definition_of(name, tool)
-    bare, whole = label(name, None), label(name, definition)
+    whole = label(name, definition)
     strict = derive(name, definition, {})
     if strict.sink != whole.sink:
         sink = f"sink {strict.sink}: its server claims that it does more than its words say ({whole.sink})"
+    elif whole.why:
+        sink = f"sink {whole.sink}, above all by these words: {whole.why}"
     elif whole.sink == UNKNOWN:
         sink = "sink unknown: neither its name nor its description says what it does, which counts as harmful"
-    elif whole.sink == bare.sink:
-        sink = f"sink {whole.sink}: its name says so"
     else:
-        sink = f"sink {whole.sink}: its arguments or its description say so"
+        sink = f"sink {whole.sink}: its name says so"
     if strict.asserted:
         output = f"output {strict.output_label}: the service itself says all that comes back"
     else:

@@ -71,7 +71,7 @@ def send(gate: Gate, name: str = "read_news") -> str:
 
 @pytest.mark.parametrize(
     ("claims", "text"),
-    [({}, "read_news done"), ({"readOnlyHint": True}, "read_news done"), ({"readOnlyHint": False}, "Not permitted."),
+    [({}, "read_news done"), ({"readOnlyHint": True}, "read_news done"),
      ({"destructiveHint": True}, "Not permitted."), ({"destructiveHint": "yes"}, "read_news done")],
     ids=str,
 )  # fmt: skip
