@@ -244,7 +244,7 @@ def _outcome(step: Step) -> Outcome:
             pass
     if step.kind == "call":
         return Outcome.ALLOWED
-    # A text that went out has a reason only if it would have been replaced, were its workload not only observed.
+    # A text that went out has a reason only if it would have been replaced, were its workload or a policy not observed.
     return Outcome.OBSERVED if step.kind == "output" and step.reason else Outcome.RECORDED
 
 

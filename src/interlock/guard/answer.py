@@ -1,5 +1,6 @@
 """What becomes of an answer: which pieces of text are replaced, which tool calls are taken out, and why."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -317,6 +318,9 @@ class AnswerJudge:
         reason = "A piece was replaced." if blocked else ""
         if self.mode is Mode.OBSERVE and any(self._withholds(signal.detector) for signal in found):
             reason = OBSERVED
+        elif not blocked:
+            asked = (self._rules.policies.decide(ReleaseText(self._workload, signal.detector)) for signal in found)
+            reason = watched(asked)
         return Step(
             kind=Channel.OUTPUT.value,
             size=size,
@@ -338,6 +342,12 @@ class AnswerJudge:
 def observed(decision: Allow) -> str:
     """What the log says of something that policies under observation would have refused; empty if none would."""
     return f"Only observed, would be refused by: {', '.join(decision.observed)}." if decision.observed else ""
+
+
+def watched(decisions: Iterable[Decision]) -> str:
+    """The same of several decisions together."""
+    names = dict.fromkeys(name for one in decisions if isinstance(one, Allow) for name in one.observed)
+    return observed(Allow((), tuple(names)))
 
 
 def _is_in_address(text: str, at: int) -> bool:

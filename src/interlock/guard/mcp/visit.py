@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlock.guard.answer import watched
 from interlock.guard.inspect import logged, noted
 from interlock.guard.mcp.state import Memory, Server, Session
 from interlock.guard.records import Log
@@ -80,17 +81,18 @@ class Visit:
     def receive(self, event: Text | Media, output: Origin, labels: ToolLabels | None = None) -> Deny | None:
         """Take in what a server has said: scan it, note it, remember it. Why, if it may not go on."""
         found: tuple[Signal, ...] = ()
-        denied: Deny | None = None
+        facts: tuple[str, ...] = ()
         if isinstance(event, Text):
             found = self.rules.engine.scan(event.text, event.channel)
             asked = [
                 self.rules.policies.decide(ReadText(self.workload, one.detector, event.channel.value)) for one in found
             ]
-            denied = next((one for one in asked if isinstance(one, Deny)), None)
         else:
-            facts = PassMedia(self.workload, event.kind, event.channel.value, event.source)
-            decision = self.rules.policies.decide(facts)
-            denied = decision if isinstance(decision, Deny) else None
+            facts = f"channel:{event.channel.value}", f"source:{event.source}"
+            asked = [
+                self.rules.policies.decide(PassMedia(self.workload, event.kind, event.channel.value, event.source))
+            ]
+        denied = next((one for one in asked if isinstance(one, Deny)), None)
         text = event.text if isinstance(event, Text) else event.data
         step = Step(
             kind=event.channel.value if isinstance(event, Text) else event.kind,
@@ -99,7 +101,9 @@ class Visit:
             tool=logged(event.tool),
             call_id=logged(event.call_id),
             origin=output if isinstance(event, Text) else Origin.UNTRUSTED,
+            reason=watched(asked),
             signals=noted(found),
+            facts=facts,
         )
         if isinstance(denied, Deny):
             step = step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
