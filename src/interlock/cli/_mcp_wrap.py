@@ -16,6 +16,7 @@ import uvloop
 
 from interlock.app import mcp_door, mcp_secrets, now_us, open_log, open_store, rules
 from interlock.config import Settings
+from interlock.gateway.desk import Desk
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_stdio import Lines
 from interlock.gateway.server import Gateway
@@ -109,11 +110,15 @@ async def serve_lines(
         run, numbers = secrets.token_hex(4), itertools.count(1)
         ids = (f"{run}-{number}" for number in numbers)
         ready = rules(settings, mcp_secrets(settings, env), store.pins(), store.labels())
-        gateway = Gateway(settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door)
+        desk = Desk(store, ready.approvals, now_us)
+        gateway = Gateway(
+            settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door, desk=desk
+        )
         door.attach(gateway)
         lines = Lines(gateway, door, door.servers[name], principal, token, write)
         serving = loop.create_task(lines.serve(reader))
         beside = [loop.create_task(log.run()), loop.create_task(_follow(settings, store, name, gateway, door))]
+        beside.append(loop.create_task(desk.run()))
         if key:
             beside.append(loop.create_task(_while_good(store, key, serving)))
         try:
@@ -148,8 +153,8 @@ async def _while_good(store: SqlStore, key: str, serving: "asyncio.Task[None]") 
 
 
 async def _follow(settings: Settings, store: SqlStore, name: str, gateway: Gateway, door: McpDoor) -> None:
-    """What somebody approves meanwhile, and labels that are set, are in force within a second."""
-    seen = store.version()
+    """What somebody approves meanwhile, tools and calls, and labels that are set, are in force within a second."""
+    seen = -1
     while True:
         await asyncio.sleep(FOLLOW_S)
         if (version := await asyncio.to_thread(store.version)) != seen:
@@ -158,6 +163,7 @@ async def _follow(settings: Settings, store: SqlStore, name: str, gateway: Gatew
             door.replace_pins(pins)
             labels = await asyncio.to_thread(store.labels)
             gateway.rules = replace(gateway.rules, tools=overrides(settings.tools, labels))
+            gateway.rules.approvals.replace(await asyncio.to_thread(store.approvals, now_us()))
 
 
 def _log(settings: Settings, name: str) -> AuditLog:

@@ -134,13 +134,14 @@ def document(approval: Approval, console: str) -> dict[str, object]:
 
 
 def _checked(settings: ApprovalSettings, secret: str) -> SplitResult:
-    url, where = urlsplit(settings.webhook_url), "[approvals] webhook_url"
-    if (
-        url.scheme not in ("http", "https")
-        or not url.hostname
-        or (url.scheme == "http" and url.hostname not in _LOOPBACK)
-    ):
-        hint = "such as https://chat.example/hook; http only on this machine"
+    where, hint = "[approvals] webhook_url", "such as https://chat.example/hook; http only on this machine"
+    try:
+        url = urlsplit(settings.webhook_url)
+        host, _ = url.hostname, url.port
+    except ValueError as error:
+        raise ConfigError(f"this is no address: {error}", where=where, hint=hint) from None
+    is_local = host in _LOOPBACK
+    if not host or not (url.scheme == "https" or (url.scheme == "http" and is_local)):
         raise ConfigError("this is no address that may be told", where=where, hint=hint)
     if url.username is not None:
         raise ConfigError("the address holds a user", where=where, hint="the body is signed: see webhook_secret_env")
