@@ -1,13 +1,15 @@
 """What `interlock mcp list`, `diff` and `approve` do: the tools of MCP servers, and whether they are approved."""
 
 import argparse
+import asyncio
 import time
 
 from interlock.app import ToolReviews
+from interlock.cli._operator_log import operator, operator_log
 from interlock.cli._output import console, shown
 from interlock.config import Settings
-from interlock.mcp.pins import Pin, Standing, differences
-from interlock.mcp.review import Reviewed
+from interlock.mcp.pins import FIRST_USE, Pin, Standing, differences
+from interlock.mcp.review import Reviewed, approval_record
 from interlock.model.errors import UsageError
 from interlock.model.meta import Severity
 from interlock.store.sql import SqlStore
@@ -45,6 +47,8 @@ def print_list(settings: Settings, store: SqlStore) -> int:
 
 def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
     """What is new or changed of a server's tools: in words, and place by place; 1 if there is something."""
+    from rich.padding import Padding
+
     out = console()
     _known(store, server)
     waiting = [one for one in ToolReviews(store).of(settings) if one.pin.server == server and one.waits]
@@ -60,19 +64,19 @@ def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
             out.print(f"[bold]{shown(pin.tool)}[/] is not what was approved on {_date(pin)}")
             told = [(change.severity, change.words) for change in one.changes]
         for severity, words in told:
-            out.print(f"  [{_COLOURS[severity]}]{severity.value}[/] {shown(_cut(words))}")
+            out.print(Padding(f"[{_COLOURS[severity]}]{severity.value}[/] {shown(_cut(words))}", (0, 0, 0, 2)))
         for place, was, now in differences(pin):
-            out.print(f"  {shown(place)}")
+            out.print(Padding(shown(place), (0, 0, 0, 2)))
             if was:
-                out.print(f"    [red]- {shown(_cut(was))}[/]")
+                out.print(Padding(f"[red]- {shown(_cut(was))}[/]", (0, 0, 0, 4)))
             if now:
-                out.print(f"    [green]+ {shown(_cut(now))}[/]")
+                out.print(Padding(f"[green]+ {shown(_cut(now))}[/]", (0, 0, 0, 4)))
     out.print(f"\nto allow it: interlock mcp approve {shown(server)} --all, or the names of tools")
     return 1
 
 
-def approve(store: SqlStore, args: argparse.Namespace) -> int:
-    """Approve what a server offers now; 1 if it has changed meanwhile."""
+def approve(settings: Settings, store: SqlStore, args: argparse.Namespace) -> int:
+    """Approve what a server offers now, on record; 1 if it has changed meanwhile."""
     out, known = console(), {pin.tool: pin for pin in _known(store, args.server)}
     if args.all == bool(args.tool):
         raise UsageError("name the tools, or give --all")
@@ -81,8 +85,12 @@ def approve(store: SqlStore, args: argparse.Namespace) -> int:
         raise UsageError(f"{args.server} has not offered {', '.join(map(repr, unknown))}", hint=hint)
     chosen = known.values() if args.all else [known[tool] for tool in args.tool]
     waiting = [pin for pin in chosen if pin.standing is not Standing.APPROVED]
-    now_us = time.time_ns() // 1000
-    missed = store.approve_pins([pin.approved("operator", now_us) for pin in waiting])
+    who, now_us = operator(), time.time_ns() // 1000
+    if waiting:
+        with operator_log(settings) as log:
+            numbers = [log.append(approval_record(pin, who, now_us)) for pin in waiting]
+            asyncio.run(log.durable(numbers[-1]))
+    missed = store.approve_pins([pin.approved(who, now_us) for pin in waiting])
     for pin in waiting:
         state = "offered otherwise by now, not approved" if pin.tool in missed else "approved"
         out.print(f"{shown(pin.tool)}: {state}")
@@ -102,7 +110,7 @@ def _known(store: SqlStore, server: str) -> tuple[Pin, ...]:
 def _state(pin: Pin) -> str:
     match pin.standing:
         case Standing.APPROVED:
-            return "[green]approved[/]" if pin.approved_by == "operator" else "[green]first use[/]"
+            return "[green]first use[/]" if pin.approved_by == FIRST_USE else "[green]approved[/]"
         case Standing.NEW:
             return "[red]new[/]"
         case Standing.CHANGED:

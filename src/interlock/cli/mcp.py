@@ -142,7 +142,7 @@ def _pins(settings: Settings, args: argparse.Namespace) -> int:
             case "diff":
                 return _mcp_pins.print_differences(settings, store, args.server)
             case _:
-                return _mcp_pins.approve(store, args)
+                return _mcp_pins.approve(settings, store, args)
 
 
 def _label(settings: Settings) -> int:

@@ -14,9 +14,9 @@ from interlock.console.sources import Sources
 from interlock.mcp.inspection import KINDS
 from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin, Standing, differences
-from interlock.mcp.review import Reviewed
+from interlock.mcp.review import Reviewed, approval_record, operator_record
 from interlock.model.meta import Severity
-from interlock.model.record import Record, RecordKind, Step
+from interlock.model.record import Step
 from interlock.provenance.settings import SINKS, ToolOverride
 
 MAX_ROWS = 500
@@ -111,23 +111,29 @@ class ToolPages:
         pin = self._pin(form)
         if pin.seen_digest != form.get("digest"):
             return _back(pin, "changed")
-        self._record(form, pin, "approval", f"approved the definition {pin.seen_digest}")
-        missed = self._sources.store.approve_pins([pin.approved(form.who, self._sources.now_us())])
+        now_us = self._sources.now_us()
+        self._sources.record(approval_record(pin, form.who, now_us, form.get("reason")))
+        missed = self._sources.store.approve_pins([pin.approved(form.who, now_us)])
         return _back(pin, "changed" if missed else "approved")
 
     def label(self, _request: Request, form: Form) -> Response:
         """POST `/tools/labels`: set labels for a tool, or take back what was set."""
         pin = self._pin(form)
         if form.get("do") == "clear":
-            self._record(form, pin, "labels", "took back the labels that were set")
+            self._note(form, pin, "took back the labels that were set")
             self._sources.store.clear_labels(pin.server, pin.tool)
             return _back(pin, "cleared")
         labels = _labels(form)
         recipients = "as derived" if labels.recipients is None else ", ".join(labels.recipients) or "none"
         said = f"output {labels.output or 'as derived'}, recipients {recipients}"
-        self._record(form, pin, "labels", f"set labels: {said}", labels.sink)
+        self._note(form, pin, f"set labels: {said}", labels.sink)
         self._sources.store.set_labels(SetLabels(pin.server, pin.tool, labels, form.who, self._sources.now_us()))
         return _back(pin, "set")
+
+    def _note(self, form: Form, pin: Pin, what: str, sink: str = "") -> None:
+        """Put on record which labels are about to be set. Raises: AuditError; then they are not."""
+        step = Step("labels", sink=sink, reason=form.get("reason"))
+        self._sources.record(operator_record(pin, form.who, self._sources.now_us(), what, step))
 
     def _pin(self, form: Form) -> Pin:
         """The tool that a form is about. Raises: HTTPException, FormError."""
@@ -138,16 +144,6 @@ class ToolPages:
         if not form.get("reason") or len(form.get("reason")) > LONGEST_REASON:
             raise FormError(f"A reason is needed, of at most {LONGEST_REASON} characters: it goes into the log.")
         return pin
-
-    def _record(self, form: Form, pin: Pin, kind: str, what: str, sink: str = "") -> None:
-        """Put on record what is about to be done, and by whom. Raises: AuditError; then it is not done."""
-        step = Step(kind, tool=pin.tool, sink=sink, reason=form.get("reason"))
-        self._sources.record(
-            Record(
-                RecordKind.OPERATOR, self._sources.now_us(), credential=form.who, protocol="mcp", upstream=pin.server,
-                reason=f"{pin.server}/{pin.tool}: {what}", steps=(step,),
-            )
-        )  # fmt: skip
 
 
 def _shown(tool: Reviewed, show: str, server: str) -> bool:

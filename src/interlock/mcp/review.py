@@ -10,6 +10,7 @@ from interlock.mcp.inspection import INSTRUCTIONS, Finding, Scan, definition_of,
 from interlock.mcp.labels import SetLabels, key, overrides
 from interlock.mcp.pins import Pin, Standing
 from interlock.model.meta import Severity
+from interlock.model.record import Record, RecordKind, Step
 from interlock.provenance.labels import UNKNOWN, ToolLabels, conflicts, derive, label
 from interlock.provenance.settings import ToolOverride
 
@@ -90,6 +91,26 @@ def review(
             )
         )
     return tuple(reviewed)
+
+
+def approval_record(pin: Pin, who: str, at_us: int, reason: str = "") -> Record:
+    """What the log says before a definition is approved: by whom, which one, and why, in that person's words."""
+    return operator_record(
+        pin, who, at_us, f"approved the definition {pin.seen_digest}", Step("approval", reason=reason)
+    )
+
+
+def operator_record(pin: Pin, who: str, at_us: int, what: str, step: Step) -> Record:
+    """What the log says before somebody does something about a tool."""
+    return Record(
+        RecordKind.OPERATOR,
+        at_us,
+        credential=who,
+        protocol="mcp",
+        upstream=pin.server,
+        reason=f"{pin.server}/{pin.tool}: {what}",
+        steps=(step._replace(tool=pin.tool),),
+    )
 
 
 def _why(name: str, tool: Mapping[str, Any]) -> tuple[str, ...]:
