@@ -208,7 +208,9 @@ def mcp_door(
     for one in servers.values():
         one.others = servers
     sources = mcp_credentials(settings, env)
-    launch = Launch(settings.mcp, settings.mcp_programs, (str(settings.data),))
+    files = [server.api_key_file for server in settings.mcp_servers.values()]
+    files += [file for client in settings.clients.values() for file in (client.secret_file, client.actor_file)]
+    launch = Launch(settings.mcp, settings.mcp_programs, (str(settings.data), *filter(None, files)))
     pools = {
         name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop, sources.get(name))
         for name, server in settings.mcp_servers.items()

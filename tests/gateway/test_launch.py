@@ -15,6 +15,7 @@ import pytest
 
 from interlock.gateway.launch import Launch, LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.mcp_programs import PATIENCE_S, Programs
+from interlock.gateway.sandbox import PRIVATE
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.mcp import messages
 from interlock.model.errors import ConfigError, UpstreamError
@@ -116,7 +117,10 @@ BWRAP = shutil.which("bwrap")
 WORKS = BWRAP and subprocess.run(
     [BWRAP, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"], capture_output=True, check=False
 ).returncode == 0  # fmt: skip
-needs_bwrap = pytest.mark.skipif(not WORKS, reason="bubblewrap is not installed, or may not make namespaces here")
+HIDDEN = str(PROGRAM).startswith(PRIVATE) or sys.executable.startswith(PRIVATE)
+needs_bwrap = pytest.mark.skipif(
+    not WORKS or HIDDEN, reason="bubblewrap is not there, may not make namespaces, or would hide this checkout in /tmp"
+)
 # Says on one line what it sees.
 LOOK = """
 import json, os, socket, sys
@@ -183,6 +187,13 @@ def test_a_sandbox_has_what_it_is_given(folder: Path) -> None:
     seen = look(folder, network=True, writable=(str(folder / "given"),))
     assert (seen["write"], seen["write_given"]) == (False, True)
     assert len(seen["interfaces"]) == len(os.listdir("/sys/class/net"))
+
+
+@needs_bwrap
+def test_what_is_hidden_stays_hidden_in_a_folder_that_may_be_written(folder: Path) -> None:
+    seen = look(folder, writable=(str(folder),))
+    assert (seen["write"], seen["plain"]) == (True, True)
+    assert (seen["ssh"], seen["netrc"]) == (False, False)
 
 
 @needs_bwrap

@@ -247,12 +247,19 @@ def test_what_is_told_to_those_who_look_for_the_issuer() -> None:
     root = found.metadata("/.well-known/oauth-protected-resource")
     assert root
     assert root["resource"] == RESOURCE
-    for path in ("/.well-known/oauth-protected-resource/x", "/.well-known/oauth-protected-resource/mcp/a/b", "/x"):
+    assert found.metadata("/.well-known/oauth-protected-resource/mcp")
+    for path in (
+        "/.well-known/oauth-protected-resource/mcp/",
+        "/.well-known/oauth-protected-resource/x",
+        "/.well-known/oauth-protected-resource/mcp/a/b",
+        "/x",
+    ):
         assert found.metadata(path) is None
     inner = f"{RESOURCE}/.well-known/oauth-protected-resource"
     assert found.challenge("/openai/v1") == f'www-authenticate: Bearer resource_metadata="{inner}"\r\n'.encode()
     assert b"/mcp/tracker" in found.challenge("/mcp/tracker")
-    for path in ('/mcp/a"b', "/mcp/a\r\nset-cookie: x", "/mcp/", "/mcp/" + "a" * 65, "/mcp/\u00e9"):
+    assert found.challenge("/mcp") == found.challenge("/mcp/") != found.challenge("/")
+    for path in ('/mcp/a"b', "/mcp/a\r\nset-cookie: x", "/mcp/a\n", "/mcp/" + "a" * 65, "/mcp/\u00e9"):
         assert found.challenge(path) == found.challenge("/")
     with pytest.raises(IdentityError):
         found.prove("Bearer ey.ey.", 0)

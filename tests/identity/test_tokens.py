@@ -202,6 +202,10 @@ def test_the_audience_is_the_gateway_or_the_server_that_is_asked() -> None:
             assert await proven(found, gateway, "/mcp/tracker") == await proven(found, gateway, "/openai/v1/x")
             assert await proven(found, server, "/mcp/tracker") == "corp/agent"
             assert "aud" in await refused(found, server, path="/mcp/bank")
+            assert "aud" in await refused(found, server, path="/mcp")
+            every = at.token(aud=f"{RESOURCE}/mcp")
+            assert await proven(found, every, "/mcp") == await proven(found, every, "/mcp/") == "corp/agent"
+            assert "aud" in await refused(found, every, path="/mcp/tracker")
             assert "aud" in await refused(found, server, path="/openai/v1/chat/completions")
             assert "aud" in await refused(found, at.token(aud=f"{RESOURCE}/mcp/"), path="/mcp/tracker")
             assert "aud" in await refused(found, at.token(), path="/mcp/tracker")

@@ -8,7 +8,7 @@ from interlock.identity.keys import Keyring
 from interlock.identity.tokens import ScopeError, bare
 from interlock.model.decision import Principal
 from interlock.model.errors import IdentityError
-from interlock.protocols import BEARER, Credential
+from interlock.protocols import BEARER, Credential, encode
 
 # Where the SDKs put their key; AWS's, which sign, as the token of a session.
 CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"x-amz-security-token")
@@ -41,3 +41,9 @@ def challenge(issuers: Issuers | None, error: IdentityError, path: str) -> tuple
     if isinstance(error, ScopeError):
         return 403, issuers.challenge(path, error.scopes)
     return 401, issuers.challenge(path)
+
+
+def metadata(issuers: Issuers, path: str) -> tuple[int, bytes]:
+    """Status and body for whoever looks for the issuers (RFC 9728). It is no secret, and nothing is recorded."""
+    found = issuers.metadata(path)
+    return (200, encode(found)) if found else (404, encode({"error": "not_found"}))

@@ -76,8 +76,6 @@ class Programs:
 
     async def close(self) -> None:
         """End every program."""
-        for task in self._starting.values():
-            task.cancel()
         await asyncio.gather(*self._starting.values(), return_exceptions=True)
         await asyncio.gather(*(program.close() for program in self._running.values()))
         await asyncio.gather(*self._work, return_exceptions=True)

@@ -27,8 +27,8 @@ def sandboxed(
 ) -> list[str]:
     """`command`, as bubblewrap starts it. `hidden` is covered up, `writable` may be written; both are real paths.
 
-    >>> " ".join(sandboxed("bwrap", ["x"], home="/nowhere", hidden=(), writable=("/srv",), network=False)[-5:])
-    '--bind /srv /srv -- x'
+    >>> " ".join(sandboxed("bwrap", ["x"], home="/nowhere", hidden=(), writable=(), network=False)[:3])
+    'bwrap --unshare-user --unshare-pid'
     """
     words = [bwrap, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += [] if network else ["--unshare-net"]
@@ -37,14 +37,14 @@ def sandboxed(
     words += [part for path in covered for part in ("--tmpfs", path)]
     if network and (resolver := os.path.realpath(RESOLVER)).startswith(tuple(f"{path}/" for path in covered)):
         words += ["--ro-bind-try", resolver, resolver]
+    words += [part for path in writable for part in ("--bind", path, path)]
+    # INVARIANT: what is hidden comes last, so that it stays hidden in a folder that may be written.
     secrets = [os.path.realpath(path) for path in (*(f"{home}/{name}" for name in CREDENTIALS), *hidden)]
     for path in (*unix_sockets(covered), *secrets):
         if os.path.isdir(path):
             words += ["--tmpfs", path]
         elif os.path.exists(path):
             words += ["--dev-bind", "/dev/null", path]  # reads as an empty file
-    for path in writable:
-        words += ["--bind", path, path]
     return [*words, "--", *command]
 
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 
-from interlock.gateway.callers import challenge, form, presented, prove
+from interlock.gateway.callers import challenge, form, metadata, presented, prove
 from interlock.gateway.desk import Desk
 from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
@@ -188,7 +188,7 @@ class Gateway:
             self._health(client, presented(request.headers))
             return
         if self.issuers and path.startswith(METADATA) and request.method == "GET":
-            self._metadata(client, self.issuers, path)
+            client.reply(*metadata(self.issuers, path))
             return
         if self.mcp and f"{path}/".startswith(FOLDER):
             self.mcp.serve(self, client, request, presented(request.headers))
@@ -259,11 +259,6 @@ class Gateway:
         told, reason, allow = f"use {method.decode()}", f"{request.method} {path}", b"allow: %b\r\n" % method
         self.refuse(client, 405, "method_not_allowed", told, reason, path, adapter=adapter, headers=allow)
         return True
-
-    def _metadata(self, client: ClientConnection, issuers: Issuers, path: str) -> None:
-        """Tell anybody where tokens for this gateway can be had (RFC 9728). Nothing is recorded."""
-        found = issuers.metadata(path)
-        client.reply(200 if found else 404, _encode(found) if found else _error(404, "not_covered", "interlock: none"))
 
     def _health(self, client: ClientConnection, shown: str) -> None:
         """Whether requests can be served, and to who shows a credential, whether that one's. Nothing is recorded."""

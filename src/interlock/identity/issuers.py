@@ -1,6 +1,7 @@
 """The issuers whose tokens are believed here, and their keys: had from them beside the traffic, and kept current."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ ASKED_S = 30.0
 # Tokens whose signature was verified; a workload shows the same one until it expires.
 KEPT = 20_000
 OK = 200
+# One server, or all of them. It stands in a header and in a document.
+_MCP_PATH = re.compile(r"(/mcp(?:/[A-Za-z0-9_-]{1,64})?)/?")
 METADATA = "/.well-known/oauth-protected-resource"
 
 
@@ -184,13 +187,14 @@ class Issuers:
 
     def audiences(self, path: str) -> tuple[str, ...]:
         """What tokens may be made for that are shown at `path`: the gateway, or the MCP server that is there."""
-        return (self.resource, f"{self.resource}/", *((self.resource + path,) if path.startswith("/mcp/") else ()))
+        below = mcp_path(path)
+        return (self.resource, f"{self.resource}/", *((self.resource + below,) if below else ()))
 
     def challenge(self, path: str, lacking: tuple[str, ...] = ()) -> bytes:
         """The header lines of a refusal (RFC 9728, section 5.1; RFC 6750, section 3)."""
-        below = path if path.startswith("/mcp/") and is_plain(path) else ""
         scope = f'error="insufficient_scope", scope="{" ".join(lacking)}", ' if lacking else ""
-        return f'www-authenticate: Bearer {scope}resource_metadata="{self.resource}{METADATA}{below}"\r\n'.encode()
+        where = f"{self.resource}{METADATA}{mcp_path(path)}"
+        return f'www-authenticate: Bearer {scope}resource_metadata="{where}"\r\n'.encode()
 
     def metadata(self, path: str) -> dict[str, object] | None:
         """The protected resource metadata (RFC 9728) that stands at `path`; None if none does.
@@ -198,7 +202,7 @@ class Issuers:
         It is the same for a server that there is and one that there is not.
         """
         below = path.removeprefix(METADATA)
-        if not path.startswith(METADATA) or (below and not (below.startswith("/mcp/") and is_plain(below))):
+        if not path.startswith(METADATA) or below != mcp_path(below):
             return None
         named = [one.settings for one in self.issuers.values() if one.settings.authorize]
         scopes = sorted({scope for one in named for scope in one.scopes})
@@ -228,10 +232,14 @@ def build(settings: Mapping[str, IssuerSettings], resource: str, note: Callable[
     return Issuers(found, resource)
 
 
-def is_plain(path: str) -> bool:
-    """Whether a path can stand in a header and in a document: an MCP server's has one plain name."""
-    name = path.removeprefix("/mcp/")
-    return 0 < len(name) <= 64 and name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+def mcp_path(path: str) -> str:
+    """A path by which MCP servers are reached, in the form in which tokens name it; empty if it is none.
+
+    >>> mcp_path("/mcp/tracker"), mcp_path("/mcp/"), mcp_path("/mcp/a/b"), mcp_path("/openai/v1")
+    ('/mcp/tracker', '/mcp', '', '')
+    """
+    match = _MCP_PATH.fullmatch(path)
+    return match[1] if match else ""
 
 
 def _documents(issuer: str) -> tuple[str, str]:

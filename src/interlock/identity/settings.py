@@ -131,7 +131,7 @@ def check_issuer(name: str, issuer: IssuerSettings) -> None:
 
 def check_resource(settings: IdentitySettings) -> None:
     """Refuse an address that cannot be a token's audience. Raises: ConfigError that names the setting."""
-    if settings.resource and (not re.match(r"https?://[^/?#]+[^/?#]*$", settings.resource)):
+    if settings.resource and not re.fullmatch(r"https?://[A-Za-z0-9._:\[\]-]+", settings.resource):
         hint = "scheme, host and port, without a path, such as https://gateway.example"
         raise ConfigError(f"resource cannot be {settings.resource!r}", where="resource", hint=hint)
 
