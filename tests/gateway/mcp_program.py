@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-TOOLS = ["read_names", "read_crash", "read_junk", "read_endless", "read_asking", "read_nothing"]
+TOOLS = ["read_names", "read_crash", "read_junk", "read_endless", "read_asking", "read_nothing", "read_changes"]
 
 
 def say(message: object) -> None:
@@ -22,9 +22,13 @@ def call(name: str) -> str:
         sys.stdout.write("x" * 200_000)
         sys.stdout.flush()
     if name == "read_asking":
-        say({"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": {}})
+        said = [{"role": "user", "content": {"type": "text", "text": "Hello?"}}]
+        params = {"messages": said, "maxTokens": 9}
+        say({"jsonrpc": "2.0", "id": "q", "method": "sampling/createMessage", "params": params})
         answer = json.loads(sys.stdin.readline())
-        return f"told {answer['error']['message']}"
+        return f"told {answer['result']['model'] if 'result' in answer else answer['error']['message']}"
+    if name == "read_changes":
+        say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
     return " ".join(sorted(os.environ))
 
 

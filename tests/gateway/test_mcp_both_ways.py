@@ -13,6 +13,7 @@ from interlock.model.record import RecordKind, Verdict
 from interlock.testing.raw import Move, RawServer, Step
 from tests.gateway.mcp_wire import McpWire, mcp_wire
 from tests.gateway.test_mcp import ABOUT, DONE, FOUND, LIST, said
+from tests.gateway.test_mcp_programs import COMMAND, ENV
 from tests.gateway.wire import END, STREAM_HEAD, chunk, head, run, until
 
 READ: dict[str, Any] = {"name": "read_mail", "arguments": {}}
@@ -235,3 +236,39 @@ def test_all_servers_at_one_address(path: str) -> None:
 async def _called(wire: McpWire, name: str, path: str) -> object:
     answer = await wire.ask("tools/call", {"name": name, "arguments": {}}, path=path)
     return json.loads(answer.body)["result"]["content"]
+
+
+# --- programs --------------------------------------------------------------------------------------------------
+
+
+def test_what_a_program_asks_reaches_the_client_whose_request_is_under_way() -> None:
+    async def work() -> None:
+        server = McpServer(command=COMMAND, offers=OFFERS)
+        async with mcp_wire(server, ENV) as wire, wire.gate.client() as client:
+            session = await wire.connect({"sampling": {}})
+            asks = {"name": "read_asking", "arguments": {}}
+            client.send(wire.legacy(messages.request(5, "tools/call", asks), session))
+            await client.head()
+            chunks = client.chunks()
+            (asked,) = events(await anext(chunks))
+            assert asked["method"] == "sampling/createMessage"
+            answer = {"role": "assistant", "content": {"type": "text", "text": "yes"}, "model": "m-1"}
+            told = await wire.gate.ask(wire.legacy(messages.result(asked["id"], answer), session))
+            assert told.status == 202
+            (last,) = events(b"".join([piece async for piece in chunks]))
+            assert last["result"]["content"][0]["text"] == "told m-1"
+
+    run(work)
+
+
+def test_what_a_program_says_unasked_reaches_who_listens() -> None:
+    async def work() -> None:
+        async with mcp_wire(McpServer(command=COMMAND), ENV) as wire, wire.gate.client() as client:
+            session = await wire.connect()
+            client.send(wire.legacy(b"", session, http="GET"))
+            assert b"200 OK" in await client.head()
+            assert "result" in await wire.call("read_changes")
+            (said_,) = events(await anext(client.chunks()))
+            assert said_["method"] == "notifications/tools/list_changed"
+
+    run(work)
