@@ -235,8 +235,8 @@ def main() -> int:
         f"Memory: growth of the resident set of this process; each task {CALLS} calls with results of {RESULT_CHARS:,} "
         f"characters, one call judged. A decision: bundled policies, {args.grants:,} workloads with 20 tools each, "
         "questions that were not asked before, one in eight for a person to approve; CPU time. A call: `interlock up` "
-        f"and a scripted server of revision 2026-07-28 on loopback, one connection each, {args.calls:,} calls in turns: direct {direct:.2f} ms, through {through:.2f} "
-        "ms with its record written.",
+        f"and a scripted server of revision 2026-07-28 on loopback, a connection each, {args.calls:,} calls in turns, "
+        f"direct {direct:.2f} ms, through {through:.2f} ms with its record written.",
         soft_wrap=not sys.stdout.isatty(),
     )
     return 1 if any(measured > most for _, measured, most in rows) else 0
