@@ -80,6 +80,26 @@ def test_a_configured_server_is_served(tmp_path: Path, options: tuple[str, ...],
     assert workloads(tmp_path) == {workload}
 
 
+def test_all_servers_are_served_as_one(tmp_path: Path) -> None:
+    config = tmp_path / "interlock.toml"
+    command = json.dumps([sys.executable, str(PROGRAM)])
+    config.write_text("".join(f"[mcp.servers.{name}]\ncommand = {command}\n" for name in ("notes", "mail")))
+    program = [sys.executable, "-m", "interlock", "mcp", "serve", "--config", str(config)]
+    with subprocess.Popen(
+        [*program, "--data", str(tmp_path / "data")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert asked(process, ask(0, "initialize", **HELLO))["id"] == 0
+        listed = asked(process, ask(1, "tools/list"))["result"]
+        assert isinstance(listed, dict)
+        names = [tool["name"] for tool in listed["tools"]]
+        assert len(names) == 12
+        mine = next(name for name in names if name.startswith("mail") and name.endswith("read_names"))
+        assert "PATH" in text(asked(process, call(2, mine)))
+        process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
+    assert workloads(tmp_path) == {"all"}
+
+
 def test_a_key_says_who_it_is_until_it_is_revoked(tmp_path: Path) -> None:
     store = SqlStore(address("", tmp_path / "data"))
     key, secret = mint("desk", now_us(), None, secrets.token_bytes)

@@ -157,7 +157,7 @@ def _connect(settings: Settings, name: str) -> None:
 
         reader.feed_data(messages.request(1, "tools/list", meta) + b"\n")
         alone = replace(settings, mcp_servers={name: settings.mcp_servers[name]}, upstreams={})
-        serving = asyncio.ensure_future(serve_lines(alone, name, None, os.environ, reader, take))
+        serving = asyncio.ensure_future(serve_lines(alone, None, os.environ, reader, take))
         waiting = asyncio.ensure_future(done.wait())
         await asyncio.wait([serving, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

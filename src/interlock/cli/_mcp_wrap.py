@@ -1,4 +1,4 @@
-"""What `interlock mcp wrap -- CMD` and `serve NAME` do: a server on stdin and stdout, with the guard in between."""
+"""What `interlock mcp wrap -- CMD` and `serve` do: servers on stdin and stdout, with the guard in between."""
 
 import argparse
 import asyncio
@@ -33,6 +33,8 @@ from interlock.store.sql import SqlStore
 # Programs of one server that clients may have started at the same time; each has a log of its own.
 MOST_LOGS = 16
 FOLLOW_S = 0.5
+# What several servers are called together.
+ALL = "all"
 
 
 def wrap(settings: Settings, args: argparse.Namespace) -> int:
@@ -45,13 +47,16 @@ def wrap(settings: Settings, args: argparse.Namespace) -> int:
     server = replace(declared, url="", api_key_env="", api_key_file="", client="", command=tuple(command))
     server = replace(server, env=(*server.env, *args.env), sandbox=server.sandbox or args.sandbox)
     server = replace(server, network=server.network or args.network, writable=(*server.writable, *args.writable))
-    _run(settings, name, server, args.workload)
+    _run(settings, {name: server}, args.workload)
     return 0
 
 
 def serve(settings: Settings, args: argparse.Namespace) -> int:
-    """Serve one of the configured servers until the client closes its side."""
-    _run(settings, args.server, configured(settings, args.server), args.workload)
+    """Serve one of the configured servers, or all of them as one, until the client closes its side."""
+    names = [args.server] if args.server else list(settings.mcp_servers)
+    if not names:
+        raise UsageError("there are no MCP servers in these settings", hint="see --config; or: interlock mcp add")
+    _run(settings, {name: configured(settings, name) for name in names}, args.workload)
     return 0
 
 
@@ -64,14 +69,14 @@ def configured(settings: Settings, name: str) -> McpServer:
     return settings.mcp_servers[name]
 
 
-def _run(settings: Settings, name: str, server: McpServer, workload: str | None) -> None:
-    alone = replace(settings, mcp_servers={name: server}, upstreams={})
+def _run(settings: Settings, servers: Mapping[str, McpServer], workload: str | None) -> None:
+    alone = replace(settings, mcp_servers=servers, upstreams={})
 
     async def work() -> None:
         reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        await serve_lines(alone, name, workload, os.environ, reader, _write)
+        await serve_lines(alone, workload, os.environ, reader, _write)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
@@ -92,16 +97,17 @@ def server_name(command: list[str]) -> str:
 
 
 async def serve_lines(
-    settings: Settings, name: str, workload: str | None, env: Mapping[str, str], reader: asyncio.StreamReader,
+    settings: Settings, workload: str | None, env: Mapping[str, str], reader: asyncio.StreamReader,
     write: Callable[[bytes], None],
 ) -> None:  # fmt: skip
-    """Serve the only server of these settings to who writes into `reader`, until that ends.
+    """Serve the server of these settings, or all as one, to who writes into `reader`, until that ends.
 
     Who it is says the key in INTERLOCK_KEY, else whoever starts this. Raises: an InterlockError if it cannot begin.
     """
-    loop = asyncio.get_running_loop()
+    loop, names = asyncio.get_running_loop(), list(settings.mcp_servers)
+    name = names[0] if len(names) == 1 else ALL
     with closing(open_store(settings)) as store, _log(settings, name) as log:
-        door = mcp_door(settings, env, store.pins(name), lambda _, pins: store.keep_pins(pins), loop)
+        door = mcp_door(settings, env, store.pins(), lambda _, pins: store.keep_pins(pins), loop)
         assert door
         token, key = env.get("INTERLOCK_TASK", ""), env.get("INTERLOCK_KEY", "")
         principal = _principal(store, name, workload, key)
@@ -115,9 +121,11 @@ async def serve_lines(
             settings.gateway, log, Keyring(()), ready, adapters(), {}, ids.__next__, None, door, desk=desk
         )
         door.attach(gateway)
-        lines = Lines(gateway, door, door.servers[name], principal, token, write)
+        served = door.servers[name] if len(names) == 1 else door.union
+        assert served
+        lines = Lines(gateway, door, served, principal, token, write)
         serving = loop.create_task(lines.serve(reader))
-        beside = [loop.create_task(log.run()), loop.create_task(_follow(settings, store, name, gateway, door))]
+        beside = [loop.create_task(log.run()), loop.create_task(_follow(settings, store, gateway, door))]
         beside.append(loop.create_task(desk.run()))
         if key:
             beside.append(loop.create_task(_while_good(store, key, serving)))
@@ -152,14 +160,16 @@ async def _while_good(store: SqlStore, key: str, serving: "asyncio.Task[None]") 
             return
 
 
-async def _follow(settings: Settings, store: SqlStore, name: str, gateway: Gateway, door: McpDoor) -> None:
+async def _follow(settings: Settings, store: SqlStore, gateway: Gateway, door: McpDoor) -> None:
     """What somebody approves meanwhile, tools and calls, and labels that are set, are in force within a second."""
     seen = -1
     while True:
         await asyncio.sleep(FOLLOW_S)
         if (version := await asyncio.to_thread(store.version)) != seen:
             seen = version
-            door.servers[name].catalogue.saved(pins := await asyncio.to_thread(store.pins, name))
+            pins = await asyncio.to_thread(store.pins)
+            for name, server in door.servers.items():
+                server.catalogue.saved(tuple(pin for pin in pins if pin.server == name))
             door.replace_pins(pins)
             labels = await asyncio.to_thread(store.labels)
             gateway.rules = replace(gateway.rules, tools=overrides(settings.tools, labels))

@@ -6,7 +6,8 @@ approve  allow what it offers now; a running gateway notices by itself
 add      put a server into interlock.toml, and say what its clients need
 import   put the servers of a client's configuration there, and the client behind
          interlock
-serve    one of these servers on stdin and stdout, for clients that start theirs
+serve    one of these servers, or all as one, on stdin and stdout, for clients
+         that start theirs
 wrap     start a server on stdin and stdout with the guard in between: put it
          before the command in a client's configuration
 label    what each tool can cause and what it gives back, derived from its
@@ -54,8 +55,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     wrap.usage = "interlock mcp wrap [options] -- CMD..."
     wrap.add_argument("--server", metavar="NAME", help="what it is called (default: its package or file)")
     wrap.add_argument("--workload", metavar="W", help="who uses it (default: the server's name)")
-    serve = commands.add_parser("serve", help="a configured server on stdin and stdout")
-    serve.add_argument("server", metavar="SERVER")
+    serve = commands.add_parser("serve", help="configured servers on stdin and stdout")
+    serve.add_argument("server", metavar="SERVER", nargs="?", help="which one (default: all of them as one)")
     serve.add_argument(
         "--workload", metavar="W", help="who uses it (default: whose key is in INTERLOCK_KEY, else SERVER)"
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from interlock.gateway.mcp import McpDoor
-from interlock.guard.mcp import Inbound, Server
+from interlock.guard.mcp import Inbound, Server, Union
 from interlock.mcp import messages
 from interlock.mcp.eras import SESSION_HEADER
 from interlock.model.decision import Principal, Task
@@ -28,7 +28,7 @@ class Lines:
     """
 
     def __init__(
-        self, gateway: "Gateway", door: McpDoor, server: Server, principal: Principal, token: str,
+        self, gateway: "Gateway", door: McpDoor, server: Server | Union, principal: Principal, token: str,
         write: Callable[[bytes], None],
     ) -> None:  # fmt: skip
         self._gateway = gateway
