@@ -8,7 +8,7 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
@@ -40,6 +40,7 @@ from interlock.guard import Rules
 from interlock.identity.keys import Keyring
 from interlock.live import Live
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.errors import AuditError, StoreError
 from interlock.model.record import Record, RecordKind, Verdict
 from interlock.protocols import adapters
@@ -101,6 +102,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             gateway = Gateway(
                 settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers, desk
             )
+            _take_approvals(ready, store.approvals(now_us()))
             port = await gateway.start()
             live = Live(settings, gateway, log.append, tell, store.pins, store.version, store.labels)
             tasks += [loop.create_task(live.run()), loop.create_task(desk.run())]
@@ -197,9 +199,7 @@ async def _reload_keys(
                 if door:
                     door.replace_pins(await asyncio.to_thread(store.pins))
                 if ready:
-                    ready.approvals.replace(await asyncio.to_thread(store.approvals, now_us()))
-                    for beginning, session in ready.approvals.beginnings():
-                        ready.sessions.adopt(beginning, session)
+                    _take_approvals(ready, await asyncio.to_thread(store.approvals, now_us()))
                 seen = version
             blind_since = None
         except StoreError as error:
@@ -211,6 +211,13 @@ async def _reload_keys(
                 seen = None
                 loop.call_exception_handler({"message": "the keys cannot be read, so that all of them are refused"})
         await asyncio.sleep(every_s)
+
+
+def _take_approvals(ready: Rules, kept: Iterable[Approval]) -> None:
+    """Go by these, and know the conversations that they are about, also after a restart."""
+    ready.approvals.replace(kept)
+    for beginning, session in ready.approvals.beginnings():
+        ready.sessions.adopt(beginning, session)
 
 
 def _raise_file_limit() -> None:
