@@ -35,6 +35,10 @@ def add_trials(actions: Any) -> None:
     again = actions.add_parser("replay", help="decide again what was recorded")
     again.add_argument("--since", metavar="WHEN", help="30m, 12h, 7d, or a date such as 2026-11-24 (default: all)")
     again.add_argument("--fail-on-change", action="store_true", help="exit with 1 if a decision would be another")
+    suggest = actions.add_parser("suggest", help="print manifests that permit what was used, and no more")
+    suggest.add_argument("--since", metavar="WHEN", help="as for replay (default: all)")
+    suggest.add_argument("--workload", metavar="W", help="only this workload's")
+    _options.add(suggest)
     for one in (test, again):
         one.add_argument(
             "--policy", action="append", default=[], metavar="FILE",
@@ -118,6 +122,23 @@ def run_replay(settings: Settings, args: argparse.Namespace) -> Replay:
     since_us = _since(args.since) if args.since else 0
     tried = policies(with_policies(settings, args.policy), known_pins(settings))
     return replay(_records(settings, since_us), tried)
+
+
+def print_suggestions(settings: Settings, args: argparse.Namespace) -> int:
+    """Print a manifest for each workload that was seen."""
+    from interlock.governance.suggest import manifest, used
+
+    since_us = _since(args.since) if args.since else 0
+    found = used(record for _, record in _records(settings, since_us))
+    for workload, use in sorted(found.items()):
+        if args.workload not in (None, workload):
+            continue
+        first, last = (
+            datetime.fromtimestamp(at / 1e6, UTC).strftime("%Y-%m-%d") for at in (use.since_us, use.until_us)
+        )
+        print(f"# Used from {first} to {last}. Look at it before you take it over.")
+        print(*manifest(workload, use), "", sep="\n")
+    return 0
 
 
 def _records(settings: Settings, since_us: int) -> Iterator[tuple[str, Record]]:

@@ -8,6 +8,8 @@ check    load the settings and the policies, and say what is wrong or odd with
 test     decide the examples in FILES (TOML; see the how-to on policies), in
          memory, without a gateway
 replay   decide again what the audit log holds, and show what would differ
+suggest  print a manifest for each workload: the models and tools that it was
+         permitted, by the log, and no others
 mode     set the force of a policy in interlock.toml; a running gateway takes it
          over within about a second
          enforce: it refuses. ask: it refuses until a person approves.
@@ -37,6 +39,7 @@ from interlock.cli._policy_trials import (
     add_trials,
     known_pins,
     print_replay,
+    print_suggestions,
     print_tests,
     run_replay,
     run_tests,
@@ -56,7 +59,7 @@ _STYLES = {Force.ENFORCE: "enforce", Force.ASK: "[yellow]ask[/]", Force.OBSERVE:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what can be done."""
-    actions = parser.add_subparsers(dest="action", metavar="list|check|test|replay|mode", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="list|check|test|replay|suggest|mode", required=True)
     listing = actions.add_parser("list", help="show the policies of the settings")
     check = actions.add_parser("check", help="validate settings and policies")
     check.add_argument("files", nargs="*", metavar="FILE", help="Cedar files, in place of [policy] files")
@@ -79,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
             return print_tests(run_tests(settings, args), args.format)
         case "replay":
             return print_replay(run_replay(settings, args), args)
+        case "suggest":
+            return print_suggestions(settings, args)
         case "mode":
             return _mode(settings, args.id, Force(args.force))
         case "check":
