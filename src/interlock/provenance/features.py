@@ -18,7 +18,7 @@ from interlock.model.event import ToolDefinition
 from interlock.provenance.kinds import kind_of
 from interlock.provenance.languages import english, plain
 from interlock.provenance.names import LONGEST, choices, known, properties, words
-from interlock.provenance.sinks import KEPT, SWITCHES, class_of, plain_verb, sink_of, verb_at
+from interlock.provenance.sinks import KEPT, LONGEST_VERB, SWITCHES, class_of, plain_verb, sink_of, verb_at
 
 MOST_ARGUMENTS = 40
 MOST_WORDS = 20
@@ -33,6 +33,8 @@ _STOP = frozenset(
     "a an the of to for in on at by with from and or as is are be this that it its their your you tool tools use used "
     "using which will can may into all any each one given specified specific existing when where if not only s".split()
 )
+# Words of names that say nothing of what a tool does.
+_EMPTY = frozenset({"mcp", "tool", "tools"})
 # What a description says of its own harmlessness, its version or its place is left out.
 _ASSURES = re.compile(
     r"read[- ]?only|\bonly reads?\b|\bsafe(?:ly)?\b|harmless|\bdoes(?: not|n't)\b|\bno side effects?|\bnever\b"
@@ -61,7 +63,7 @@ def read(name: str, definition: ToolDefinition) -> Said:
     given = list(islice(properties(definition.schema), MOST_ARGUMENTS))
     first, top = sentence(definition.description), definition.schema.get("properties")
     return Said(
-        name=translated(name),
+        name=[word for word in translated(name) if word not in _EMPTY],
         first=[word for token in _TOKEN.findall(first)[:MOST_WORDS] for word in _word(token)],
         arguments=[(argument, tuple(translated(argument)), schema) for argument, schema in given],
         top=frozenset(top) if isinstance(top, dict) else frozenset(),
@@ -117,8 +119,12 @@ def _classes(nouns: list[str]) -> list[str]:
     return [kind for kind in _NOUNS if kind in found]
 
 
-@lru_cache(KEPT)
 def _noun_classes(word: str) -> tuple[str, ...]:
+    return _classes_of(word) if len(word) <= LONGEST_VERB else ()
+
+
+@lru_cache(KEPT)
+def _classes_of(word: str) -> tuple[str, ...]:
     table = tool_words()
     return tuple(kind for kind in _NOUNS if known(word, getattr(table, kind)))
 

@@ -27,19 +27,20 @@ OUTSIDE = frozenset({"send", "publish", "fetch", "money", UNKNOWN})
 AGREED, ALONE, UNDESCRIBED = 0.5, 0.9, 0.6
 # Below the first the model hesitates; above the second a worse class is not out of the question.
 HESITATES, POSSIBLE = 0.5, 0.2
+# Where no word of a name is known, and the description does not make up for it.
+UNHEARD = 0.35
 # How likely outsiders write a result that counts as trusted: where the rules agree, and where they do not.
 OUTSIDERS_AGREED, OUTSIDERS_ALONE = 0.1, 0.012
-CONFIDENTIAL, LIKELY = 0.35, 0.5
+CONFIDENTIAL, LIKELY = 0.4, 0.5
 # An argument is listed if it decides something with a third of the weight of that it does not.
 UNLISTED = 3.0
 MOST_REASONS = 3
 
 
 class Judgement(NamedTuple):
-    """What was found; `worse` is the likeliest class that changes something, `why` the words that told."""
+    """What was found; `why` are the words that told the class."""
 
     sink: str
-    worse: str
     untrusted: bool
     secret: bool
     open_world: bool
@@ -51,10 +52,10 @@ class Judgement(NamedTuple):
 def judged(name: str, definition: ToolDefinition, said: Said, model: ToolModel) -> Judgement:
     """The labels of a tool whose description says something."""
     found = marks(name, definition, said)
-    sink, worse = _sink(found, sink_of(name, definition), model)
+    sink = _sink(found, sink_of(name, definition), model)
     untrusted, secret, open_world, reversible = _traits(found, sink, output_of(name, definition, sink), model)
     return Judgement(
-        sink, worse, untrusted, secret, open_world, reversible,
+        sink, untrusted, secret, open_world, reversible,
         kinds=kinds(said, sink, model),
         why=_why(found, sink, model),
     )  # fmt: skip
@@ -82,8 +83,7 @@ def _harmless(chances: Mapping[str, float]) -> float:
     return sum(chances[sink] for sink in HARMLESS)
 
 
-def _sink(found: list[str], rule: str, model: ToolModel) -> tuple[str, str]:
-    """(the class, the likeliest that changes something)."""
+def _sink(found: list[str], rule: str, model: ToolModel) -> str:
     chances = _chances(found, model)
     worse = max((sink for sink in model.sinks if sink not in HARMLESS), key=chances.__getitem__)
     if rule in HARMLESS:
@@ -92,11 +92,13 @@ def _sink(found: list[str], rule: str, model: ToolModel) -> tuple[str, str]:
         bare = [mark for mark in found if not mark.startswith("d")]
         harmless = _harmless(chances) >= ALONE and _harmless(_chances(bare, model)) >= UNDESCRIBED
     if harmless:
-        return max(HARMLESS, key=chances.__getitem__), worse
-    hesitates = chances[worse] < HESITATES and chances.get(rule, 0) >= POSSIBLE
+        return max(sorted(HARMLESS), key=chances.__getitem__)
+    if rule == UNKNOWN:
+        return worse if chances[worse] >= UNHEARD else UNKNOWN
+    hesitates = chances[worse] < HESITATES and chances[rule] >= POSSIBLE
     if hesitates and rule not in HARMLESS and WORST_FIRST.index(rule) < WORST_FIRST.index(worse):
-        worse = rule
-    return worse, worse
+        return rule
+    return worse
 
 
 def _traits(found: list[str], sink: str, rule: tuple[bool, bool], model: ToolModel) -> tuple[bool, bool, bool, bool]:
@@ -133,6 +135,8 @@ _PLACES |= {"a": "argument", "ak": "argument", "s": "choice"}
 
 def _why(found: list[str], sink: str, model: ToolModel) -> str:
     """The marks that spoke most for the class, in words: `name: refund; argument: amount`."""
+    if sink not in model.sinks:
+        return ""
     at = model.sinks.index(sink)
     spoke: dict[str, float] = {}
     for mark in found:

@@ -44,8 +44,8 @@ class ToolLabels:
     `output` is what an operator said of its results, INTERNAL or UNTRUSTED; `asserted`: as far as its definition
     tells, the service itself says all that it returns; `secret`: what it returns is confidential. `recipients` are
     the names of the arguments that an operator asked for, or None: then an argument's own name and value decide.
-    `kinds` is what each argument of the schema decides. `worse` is the class that a harmless one would have if it
-    changed something, `undone` whether another call can take back what one did, and `why` the words that told.
+    `kinds` is what each argument of the schema decides, `undone` whether another call can take back what one did,
+    and `why` the words that told.
     """
 
     output: Origin = Origin.UNTRUSTED
@@ -56,7 +56,6 @@ class ToolLabels:
     open_world: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
-    worse: str = "write"
     undone: bool = True
     why: str = ""
 
@@ -119,7 +118,6 @@ def label(name: str, definition: ToolDefinition | None, model: ToolModel | None 
         open_world=found.open_world,
         kinds=found.kinds,
         name=name,
-        worse=found.worse,
         undone=found.reversible,
         why=found.why,
     )
@@ -180,9 +178,9 @@ def stricter(labels: ToolLabels, annotations: Mapping[str, object]) -> ToolLabel
     """The labels, made stricter where a server itself says that its tool does more than they say."""
     sink = labels.sink
     if annotations.get("destructiveHint") is True and annotations.get("readOnlyHint") is not True and sink in HARMLESS:
-        sink = labels.worse if labels.worse in DECIDED_BY_ARGUMENTS else UNKNOWN
+        sink = UNKNOWN
     elif annotations.get("readOnlyHint") is False and sink in HARMLESS:
-        sink = labels.worse
+        sink = "write"
     open_world = labels.open_world or annotations.get("openWorldHint") is True
     if (sink, open_world) == (labels.sink, labels.open_world):
         return labels

@@ -6,7 +6,7 @@ is of letters other than Latin ones: such a word may only look like one of ours,
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from interlock.knowledge import tool_translations
 
@@ -15,6 +15,7 @@ _LATIN = re.compile(r"[a-z0-9]", re.IGNORECASE)
 _LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "\u0131": "i", "æ": "ae", "đ": "d"})
 _SHORTEST_STEM = 4
 _LONGEST = 24
+_KEPT = 4_096
 
 
 @cache
@@ -41,14 +42,19 @@ def english(word: str) -> tuple[str, ...]:
     >>> english("envoie"), english("löscht"), english("发送邮件"), english("frobnicate"), english("p\u0430y")
     (('send',), ('delete',), ('send', 'email'), (), ())
     """
+    return _english(word[:_LONGEST])
+
+
+@lru_cache(_KEPT)
+def _english(word: str) -> tuple[str, ...]:
     whole, stems = _tables()
     if _LATIN.search(word):
-        said = plain(word)[:_LONGEST]
+        said = plain(word)
         found = whole.get(said) or next(
             (stems[said[:end]] for end in range(len(said), _SHORTEST_STEM - 1, -1) if said[:end] in stems), None
         )
         return (found,) if found and said.isascii() else ()
-    return _parts(unicodedata.normalize("NFC", word.lower())[:_LONGEST], whole, stems)
+    return _parts(unicodedata.normalize("NFC", word.lower()), whole, stems)
 
 
 def _parts(word: str, whole: dict[str, str], stems: dict[str, str]) -> tuple[str, ...]:

@@ -55,6 +55,8 @@ _TELLS = re.compile(
     re.IGNORECASE,
 )
 FIRST_CHARS = 400
+# Longer than any verb that is known, in any form.
+LONGEST_VERB = 40
 # Words whose class is remembered.
 KEPT = 8_192
 _FIRST_WORDS = re.compile(
@@ -144,9 +146,13 @@ def verb_at(name: list[str]) -> int | None:
     return len(name) - 1 if class_of(name[-1]) else None
 
 
-@lru_cache(KEPT)
 def class_of(verb: str) -> str:
     """The worst that a verb does, empty if it is none that is known."""
+    return _class_of(verb) if len(verb) <= LONGEST_VERB else ""
+
+
+@lru_cache(KEPT)
+def _class_of(verb: str) -> str:
     known_words = tool_words()
     classes = [kind for kind in _VERBS if verb in getattr(known_words, kind)]
     return min(classes, key=WORST_FIRST.index, default="")
@@ -159,9 +165,13 @@ def _first_verbs(description: str) -> list[str]:
     return [verb for word in said if (verb := plain_verb(word))]
 
 
-@lru_cache(KEPT)
 def plain_verb(word: str) -> str:
     """A verb in its plain form, `Retrieves` or `retrieving`, empty if it is none."""
+    return _plain_verb(word) if len(word) <= LONGEST_VERB else ""
+
+
+@lru_cache(KEPT)
+def _plain_verb(word: str) -> str:
     stem = word.removesuffix("ing")
     forms = (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", stem, stem + "e")
     return next((form for form in forms if class_of(form)), "")
