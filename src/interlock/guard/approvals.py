@@ -30,6 +30,9 @@ MOST_WAITING = 1_000
 # Of a value that is longer, its beginning and its end are shown.
 LONGEST, BEGINNING, END = 2_000, 1_200, 400
 MOST_SHOWN = 40
+# Of the arguments that policy does not judge so many are looked for in the conversation.
+MOST_LOOKED_FOR = 10
+LONGEST_NAME = 128
 MAX_DEPTH = 64
 R = TypeVar("R")
 Asks: TypeAlias = Generator[Claim | Petition, Any, R]
@@ -281,7 +284,7 @@ def _request(
         is_task=asker.is_task,
         beginning=asker.beginning,
         server=asker.server,
-        tool=asking.tool,
+        tool=_cut(asking.tool),
         sink=asking.sink,
         arguments=shown,
         left_out=left_out,
@@ -306,13 +309,14 @@ def _all_shown(asking: Asking, digest: Callable[[str], str]) -> tuple[tuple[Show
             continue
         count += 1
         if len(out) < MOST_SHOWN:
-            out.append(_other(name, value, asking.conversation, digest))
+            known = asking.conversation if count - len(judged) <= MOST_LOOKED_FOR else None
+            out.append(_other(name, value, known, digest))
     return tuple(out[:MOST_SHOWN]), count - min(len(out), MOST_SHOWN)
 
 
-def _other(name: str, value: str, conversation: Conversation, digest: Callable[[str], str]) -> Shown:
+def _other(name: str, value: str, conversation: Conversation | None, digest: Callable[[str], str]) -> Shown:
     """An argument that policy does not look at; who approves the call approves it too."""
-    if len(value) > LONGEST:
+    if conversation is None or len(value) > LONGEST:
         return replace(_shown(name, value, (), (), digest), judged=False)
     seen = conversation.find(value)
     return replace(_shown(name, value, seen.origins, seen.tools, digest), judged=False)
@@ -325,7 +329,11 @@ def _shown(
     end = ""
     if len(text) > LONGEST:
         text, end = text[:BEGINNING], text[-END:]
-    return Shown(name, text, len(value), digest(value), True, origins, seen_in, warnings(value), end)
+    return Shown(_cut(name), text, len(value), digest(value), True, origins, seen_in, warnings(value), end)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _leaves(value: object, name: str, depth: int) -> Iterator[tuple[str, str]]:
