@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from interlock.config import Settings
@@ -21,6 +22,7 @@ from interlock.guard.mcp.state import Catalogue
 from interlock.identity import clients, issuers
 from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
+from interlock.mcp.labels import overrides
 from interlock.mcp.pins import Pin
 from interlock.mcp.review import Reviewed, review
 from interlock.model.event import Channel, Signal
@@ -105,7 +107,9 @@ def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
 
 def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Policy]) -> tuple[Loosening, ...]:
     """Every loosening that is in force, with these policies `loaded` (`policies(settings).loaded`)."""
-    tables = settings.workloads, settings.tools, settings.limits
+    labels = store.labels()
+    tables = settings.workloads, overrides(settings.tools, labels), settings.limits
+    set_by = {one.key: one.set_by for one in labels if one.key not in settings.tools}
     opened = tuple(
         Loosening(
             "trusted-source-open",
@@ -113,9 +117,13 @@ def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Pol
             f"[tools.{one.source}] output",
             f"It counts as the organisation's own, and {one.writer} writes there what nobody judges: {one.fix}.",
         )
-        for one in open_sources(settings, store.pins())
+        for one in open_sources(settings, store.pins(), labels)
     )
-    return (*opened, *exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store)))
+    found = exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store))
+    here = (
+        replace(one, where=f"the console, by {set_by[one.subject]}") if one.subject in set_by else one for one in found
+    )
+    return (*opened, *here)
 
 
 class ToolReviews:

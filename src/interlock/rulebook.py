@@ -8,7 +8,6 @@ from dataclasses import fields, replace
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from interlock.config import Settings
 from interlock.detectors import Engine, detectors
@@ -20,6 +19,7 @@ from interlock.guard.caps import Caps, Counters, caps
 from interlock.guard.rules import Prompts
 from interlock.guard.settings import limits, rates
 from interlock.guard.vault import Vault
+from interlock.mcp.inspection import definition_of
 from interlock.mcp.labels import SetLabels, overrides
 from interlock.mcp.pins import Pin, Standing
 from interlock.model.errors import ConfigError
@@ -149,19 +149,15 @@ def known_tools(settings: Settings, pins: Iterable[Pin]) -> dict[str, Fields]:
     return known | {name: of_declarations(name, arguments) for name, arguments in declared.items()}
 
 
-def open_sources(settings: Settings, pins: Iterable[Pin]) -> tuple[OpenWriter, ...]:
+def open_sources(settings: Settings, pins: Iterable[Pin], labels: Iterable[SetLabels] = ()) -> tuple[OpenWriter, ...]:
     """Who can write what it likes into a tool's results that these settings trust; see `provenance.writers`."""
     tools = {pin.tool: (pin.server, _defined(pin)) for pin in pins if pin.standing is not Standing.NEW}
     unsafe = {name for manifest in settings.workloads.values() for name in manifest.unsafe_tools}
-    return tuple(open_writers(tools, settings.tools, unsafe))
+    return tuple(open_writers(tools, overrides(settings.tools, labels), unsafe))
 
 
 def _defined(pin: Pin) -> ToolDefinition:
-    document: dict[str, Any] = json.loads(pin.document)
-    description, said = document.get("description"), document.get("inputSchema")
-    return ToolDefinition(
-        (), pin.tool, description if isinstance(description, str) else "", said if isinstance(said, dict) else {}
-    )
+    return definition_of(pin.tool, json.loads(pin.document), pin.server)
 
 
 def waits_for_restart(before: Settings, after: Settings) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def open_writers(
     `unsafe` are the tools of which some workload's manifest says that their arguments may come from anywhere.
     """
     known = {name: (server, one, derive(name, one, overrides)) for name, (server, one) in tools.items()}
-    for name in overrides.keys() - known.keys():
+    spoken_of = known.keys() | {f"{server}/{name}" for name, (server, _) in tools.items()}
+    for name in overrides.keys() - spoken_of:
         known[name] = "", None, derive(name, None, overrides)
     sources = [name for name, (_, _, labels) in known.items() if labels.output is Origin.INTERNAL]
     for source in sorted(sources):
@@ -66,7 +67,9 @@ def _unjudged(labels: ToolLabels, definition: ToolDefinition | None) -> tuple[st
     """The arguments that could carry an outsider's text and are not judged."""
     said = dict(properties(definition.schema)) if definition else {}
     return tuple(
-        name for name, schema in said.items() if str(schema.get("type")) not in _NARROW and not labels.is_sensitive(name)
+        name
+        for name, schema in said.items()
+        if str(schema.get("type")) not in _NARROW and not labels.is_sensitive(name)
     )
 
 
