@@ -23,6 +23,8 @@ _LEADS = frozenset(
     "also and but can could either first just kindly must next not now or please should then to will".split()
 )
 _LEADS_ON = frozenset(",.;:!?(")
+# Behind one of these a verb says what is to be done.
+_SUBJECTS = frozenset("and help i it me please they to us we who you".split())
 _PRONOUNS = frozenset("it them that this these those one ones both all everything him her".split())
 _BEING = frozenset("are be been being get gets is needs was were".split())
 # Clauses of one sentence; more is no request of a person.
@@ -99,10 +101,10 @@ def spoken_of(read: list[Clause], verbs: frozenset[str]) -> Iterator[frozenset[s
 
 
 def _verbs_inside(clause: Clause, verbs: frozenset[str]) -> bool:
-    """Whether such a verb stands where a verb was not looked for, as in `help me delete`; not in `the mail`."""
+    """Whether such a verb stands where a verb was not looked for, as in `help me delete`; not in `the plan`."""
     order = clause.objects
     return any(
-        not verbs.isdisjoint(stems(word)) and before not in _DETERMINERS and word not in every_noun()
+        not verbs.isdisjoint(stems(word)) and before in _SUBJECTS and word not in every_noun()
         for before, word in zip(["", *order], order, strict=False)
         if not (word.endswith("s") and word.removesuffix("s") in every_noun())
     )

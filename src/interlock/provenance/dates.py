@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 _VALUE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[t ](\d{2}):(\d{2})(?::\d{2}(?:\.\d+)?)?(?:z|[+-]\d{2}:?\d{2})?)?")
 _MONTHS = tuple(
-    "|".join(names.split())
+    # The longest first: an expression takes the first that fits.
+    "|".join(sorted(names.split(), key=len, reverse=True))
     for names in (
         "january jan januar janvier enero gennaio janeiro januari stycznia января jänner",
         "february feb februar février febrero febbraio fevereiro februari lutego февраля",

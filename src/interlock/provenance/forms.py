@@ -83,7 +83,7 @@ def forms(value: str, kind: str, today: date | None) -> tuple[Form, ...]:
 def _forms(value: str, folded: str, kind: str, today: date | None) -> Iterator[Form]:
     if number := _regrouped(folded):
         yield Form(number, is_whole_number)
-    elif amount := _rewritten(folded):
+    if amount := _rewritten(folded):
         yield Form(amount, is_whole_number)
     if code := _CODE.fullmatch(value):
         yield Form(re2.compile(f"{code[1].upper()}[ -]?{code[2]}"), is_whole, cased=True)

@@ -48,7 +48,9 @@ _OPENED = frozenset("account case channel conversation issue meeting poll pull r
 _MAKE = frozenset({"make"})
 # Acts that one word does not say.
 _PHRASES = {
-    "delete": re.compile(r"\bthrow\b[^.]*\b(?:away|out)\b|\bcall(?:ed)? off\b|\btake\b[^.]*\boff\b"),
+    "delete": re.compile(
+        r"\b(?:get|got|getting) rid of\b|\bthrow\b[^.]*\b(?:away|out)\b|\bcall(?:ed)? off\b|\btake\b[^.]*\boff\b"
+    ),
     "money": re.compile(r"\b(?:give|return|owe|cover|chip in|hand|make a payment)\b[^.]*\d|\bmake (?:a|the) payment\b"),
     "send": re.compile(r"\b(?:get back to|follow up (?:with|on)|drop \w+ a line|hand\b[^.]*\bto)\b"),
     "admin": re.compile(r"\bavailable to\b"),
