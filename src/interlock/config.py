@@ -20,7 +20,6 @@ from interlock.console.settings import ConsoleSettings
 from interlock.gateway.launch import LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
-from interlock.guard.approvals import ApprovalSettings
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
@@ -34,6 +33,7 @@ from interlock.identity.settings import (
 )
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
+from interlock.policy.approvals import ApprovalSettings
 from interlock.provenance.settings import ToolOverride
 from interlock.store.settings import AuditSettings, StoreSettings
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from interlock.guard.approvals import ApprovalSettings, decided, record_of
 from interlock.model.approval import Approval, Reach, Shown, Standing
 from interlock.model.errors import AuditError
 from interlock.model.record import Origin, RecordKind, Step, Verdict
+from interlock.policy.approvals import ApprovalSettings, decided, record_of
 from tests.console.asgi import Browser
 from tests.console.fakes import NOW, SECOND, MemoryStore, exchange, sources
 from tests.console.reader import read

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from interlock.gateway.desk import Desk
-from interlock.guard.approvals import Approvals, ApprovalSettings, decided
+from interlock.guard.approvals import Approvals
 from interlock.model.approval import Approval, Standing
 from interlock.model.errors import StoreError
+from interlock.policy.approvals import ApprovalSettings, decided
 from interlock.store.database import address
 from interlock.store.sql import SqlStore
 from tests.gateway.wire import run, until

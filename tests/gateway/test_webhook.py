@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from interlock.gateway.webhook import MOST_WAITING, SIGNATURE, Webhook
-from interlock.guard.approvals import ApprovalSettings
 from interlock.model.approval import Approval, Shown
 from interlock.model.errors import ConfigError
 from interlock.model.record import Origin
+from interlock.policy.approvals import ApprovalSettings
 
 SECRET = "a secret of enough length"
 

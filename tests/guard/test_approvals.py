@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from interlock.guard import Claim, Emit, Forward, Note, Petition, Read, Reply, exchange
-from interlock.guard.approvals import LONGEST, MOST_SHOWN, Approvals, ApprovalSettings, came_from, decided
+from interlock.guard.approvals import LONGEST, MOST_SHOWN, Approvals
 from interlock.guard.rules import Rules
 from interlock.model.approval import Approval, Reach, Shown, Standing
 from interlock.model.record import Origin, Record
+from interlock.policy.approvals import ApprovalSettings, came_from, decided
 from interlock.protocols.openai_chat import ADAPTER
 from tests.detectors.keys import EXAMPLES
 from tests.guard.play import STREAMED, WHOLE, make_call, make_rules

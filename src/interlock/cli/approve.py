@@ -93,8 +93,8 @@ def _list(store: SqlStore, args: argparse.Namespace) -> int:
 
 
 def _show(one: Approval, args: argparse.Namespace) -> None:
-    from interlock.guard.approvals import came_from
-    from interlock.guard.looks import visible
+    from interlock.policy.approvals import came_from
+    from interlock.policy.looks import visible
 
     now_us = time.time_ns() // 1000
     if args.json:
@@ -123,7 +123,7 @@ def _show(one: Approval, args: argparse.Namespace) -> None:
 
 def _decide(settings: Settings, store: SqlStore, args: argparse.Namespace) -> int:
     from interlock.cli._operator_log import operator, operator_log
-    from interlock.guard.approvals import decided, record_of
+    from interlock.policy.approvals import decided, record_of
 
     if not args.reason.strip() or len(args.reason) > LONGEST_REASON:
         raise UsageError(f"a reason has 1 to {LONGEST_REASON} characters")

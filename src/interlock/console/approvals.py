@@ -8,8 +8,8 @@ from interlock.console.forms import Form, Forms
 from interlock.console.frame import Frame, Part, one_of
 from interlock.console.render import link
 from interlock.console.sources import Sources
-from interlock.guard.approvals import came_from, decided, record_of
 from interlock.model.approval import Approval, Reach, Standing
+from interlock.policy.approvals import came_from, decided, record_of
 
 MAX_ROWS = 200
 LONGEST_REASON = 200

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from interlock.governance.coverage import Coverage
 from interlock.governance.exceptions import Loosening
-from interlock.guard.approvals import ApprovalSettings
 from interlock.mcp.review import Reviewed
 from interlock.model.record import Record
+from interlock.policy.approvals import ApprovalSettings
 from interlock.store import Store
 
 

@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
-from interlock.guard.approvals import ApprovalSettings, came_from
-from interlock.guard.looks import visible
 from interlock.model.approval import Approval
 from interlock.model.errors import ConfigError
+from interlock.policy.approvals import ApprovalSettings, came_from
+from interlock.policy.looks import visible
 from interlock.protocols import encode
 from interlock.provenance.values import shown
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from interlock.guard.approvals import Approvals, ApprovalSettings, decided
+from interlock.guard.approvals import Approvals
 from interlock.guard.mcp.approving import FOR_TASK, QUESTION
 from interlock.guard.rules import Rules
 from interlock.model.approval import Approval, Reach
 from interlock.model.decision import Principal, Task
 from interlock.model.errors import UpstreamError
 from interlock.model.record import RecordKind, Verdict
+from interlock.policy.approvals import ApprovalSettings, decided
 from tests.detectors.keys import EXAMPLES
 from tests.guard.mcp.play import OURS, Fake, Gate, Played, a_task
 from tests.guard.play import make_rules

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from interlock.guard.answer import AnswerJudge, CallVerdict
-from interlock.guard.approvals import Asker, came_from, decided, record_of
+from interlock.guard.approvals import Asker
 from interlock.guard.commands import Note
-from interlock.guard.looks import visible
 from interlock.guard.mcp.asks import ELICITATION, MOST_ASKED, put
 from interlock.guard.mcp.commands import Await, Decide, Steps
 from interlock.guard.mcp.state import Asked
@@ -22,11 +21,13 @@ from interlock.guard.mcp.visit import Visit
 from interlock.guard.settings import matches
 from interlock.mcp.eras import INPUT_REQUIRED
 from interlock.model.approval import Approval, Reach, Shown
+from interlock.policy.approvals import came_from, decided, record_of
+from interlock.policy.looks import visible
 
 # The name of our question among those of 2026-07-28, and that of the one switch in its form.
 QUESTION, FOR_TASK = "interlock-approval", "for_the_task"
 STATE = "ila1."
-_STATE = re.compile(r"ila1\.(a-[0-9a-f]{1,30})\.(\d{1,20})\.([0-9a-f]{32})")
+_STATE = re.compile(r"ila1\.(a-[0-9a-f]{1,30})\.(\d{1,20})\.([0-9a-f]{8,64})")
 NOT_ASKED = "It comes with an answer to a question that this caller was not asked, or not any more."
 _FORM = {
     "type": "object",

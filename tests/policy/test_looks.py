@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.guard.looks import BLANKS, FORMS, HIDDEN, MIXED, OTHER, visible, warnings
+from interlock.policy.looks import BLANKS, FORMS, HIDDEN, MIXED, OTHER, visible, warnings
 
 
 @pytest.mark.parametrize(
