@@ -56,3 +56,12 @@ def test_labels_that_were_set_on_the_console_are_in_force_and_named_as_exception
         "pay": "write",
     }
     assert found == {"shop/pay": "the console, by console-1"}
+
+
+def test_clients_that_may_ask_their_own_user_are_exceptions(tmp_path: Path) -> None:
+    (tmp_path / "interlock.toml").write_text('[approvals]\nunsafe_elicitation = ["my-desktop", "chat-*"]\n')
+    settings = load(str(tmp_path / "interlock.toml"), str(tmp_path / "data"), {})
+    store = open_store(settings)
+    found = [one.subject for one in current_exceptions(settings, store, ()) if one.name == "clients-ask-their-user"]
+    store.close()
+    assert found == ["my-desktop", "chat-*"]

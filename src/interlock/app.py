@@ -42,6 +42,9 @@ from interlock.store.signer import load_signer, make_signer
 from interlock.store.sql import SqlStore
 
 _INDEX_BATCH = 500
+_BY_CLIENT = (
+    "Its MCP client may put refused calls to its own user, and answer: whoever steers that program approves them."
+)
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -123,7 +126,11 @@ def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Pol
     here = (
         replace(one, where=f"the console, by {set_by[one.subject]}") if one.subject in set_by else one for one in found
     )
-    return (*opened, *here)
+    asking = (
+        Loosening("clients-ask-their-user", one, "[approvals] unsafe_elicitation", _BY_CLIENT)
+        for one in settings.approvals.unsafe_elicitation
+    )
+    return (*opened, *asking, *here)
 
 
 class ToolReviews:

@@ -1,4 +1,4 @@
-"""What a person decides about a call that policy asks about: how long it holds, what the log says, where values came from.
+"""A call that policy asks about, decided: how long that holds, what the log says of it, where its values came from.
 
 Pure, and without the guard: the console and the command line decide by it too.
 """
