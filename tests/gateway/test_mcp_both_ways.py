@@ -8,10 +8,11 @@ import pytest
 
 from interlock.guard.mcp.settings import OFFERS, McpServer
 from interlock.mcp import messages
+from interlock.mcp.eras import CAPABILITIES_META, MODERN, VERSION_META
 from interlock.mcp.framing import event
 from interlock.model.record import RecordKind, Verdict
 from interlock.testing.raw import Move, RawServer, Step
-from tests.gateway.mcp_wire import McpWire, mcp_wire
+from tests.gateway.mcp_wire import McpWire, mcp_wire, token
 from tests.gateway.test_mcp import ABOUT, DONE, FOUND, LIST, said
 from tests.gateway.test_mcp_programs import COMMAND, ENV
 from tests.gateway.wire import END, STREAM_HEAD, chunk, head, run, until
@@ -270,5 +271,107 @@ def test_what_a_program_says_unasked_reaches_who_listens() -> None:
             assert "result" in await wire.call("read_changes")
             (said_,) = events(await anext(client.chunks()))
             assert said_["method"] == "notifications/tools/list_changed"
+
+    run(work)
+
+
+# --- clients of the newer era, whose server asks in the middle of a call ---------------------------------------
+
+CAN: dict[str, Any] = {"sampling": {}, "roots": {}}
+SAMPLED = {"role": "assistant", "content": {"type": "text", "text": "yes"}, "model": "m-1"}
+ASKING: dict[str, Any] = {"name": "read_asking", "arguments": {}}
+
+
+async def asks(wire: McpWire, params: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """What a client of the newer era gets that can do everything."""
+    meta = {VERSION_META: MODERN, CAPABILITIES_META: CAN}
+    body = messages.request(1, "tools/call", params | {"_meta": meta})
+    answer = await wire.gate.ask(wire.request("tools/call", params, body=body, **more))
+    said_: dict[str, Any] = json.loads(answer.body)
+    return said_
+
+
+def retry(params: dict[str, Any], question: dict[str, Any], answer: object) -> dict[str, Any]:
+    return params | {"inputResponses": {"asked": answer}, "requestState": question["requestState"]}
+
+
+def test_it_gets_the_question_as_its_result_and_goes_on_with_the_call() -> None:
+    async def work() -> None:
+        async with mcp_wire(McpServer(command=COMMAND, offers=OFFERS), ENV) as wire:
+            question = (await asks(wire, ASKING))["result"]
+            assert question["resultType"] == "input_required"
+            assert question["inputRequests"]["asked"]["method"] == "sampling/createMessage"
+            assert len(wire.gate.gateway.performing) == 1
+            nothing = await asks(wire, ASKING | {"requestState": question["requestState"]})
+            assert nothing["error"]["code"] == messages.INVALID_PARAMS
+            done = await asks(wire, retry(ASKING, question, SAMPLED))
+            assert done["result"]["content"][0]["text"] == "told m-1"
+            assert not wire.gate.gateway.performing
+            assert not len(wire.server.parked)
+            assert not any(record.verdict is Verdict.FAILED for record in wire.gate.records())
+
+    run(work)
+
+
+@pytest.mark.parametrize("how", ["another caller", "another call"])
+def test_nobody_goes_on_with_the_call_of_somebody_else(how: str) -> None:
+    async def work() -> None:
+        async with mcp_wire(McpServer(command=COMMAND, offers=OFFERS), ENV) as wire:
+            question = (await asks(wire, ASKING))["result"]
+            if how == "another caller":
+                other = await asks(wire, retry(ASKING, question, SAMPLED), shown=token("other"))
+                assert "told" not in json.dumps(other)
+            else:
+                params = {"name": "read_names", "arguments": {}}
+                waiting = asyncio.ensure_future(asks(wire, retry(params, question, SAMPLED)))
+                await until(lambda: len(wire.gate.gateway.performing) == 2)
+            done = await asks(wire, retry(ASKING, question, SAMPLED))
+            assert done["result"]["content"][0]["text"] == "told m-1"
+            if how == "another call":
+                assert "PATH" in (await waiting)["result"]["content"][0]["text"]
+
+    run(work)
+
+
+@pytest.mark.parametrize("ending", ["done", "error", "reset"])
+def test_what_becomes_of_the_call_is_the_next_result(ending: str) -> None:
+    async def work() -> None:
+        question_ = messages.request("q", "roots/list", {})
+        told = asyncio.Event()
+        said_ = messages.result(4, DONE) if ending == "done" else messages.error(4, -5, "no")
+        end: list[Step] = [Move.RESET] if ending == "reset" else [chunk(event(said_)) + END, Move.HOLD]
+        handshake: list[Step] = [
+            Move.READ, head(400, content_length=0), Move.READ, head(content_type="application/json",
+            content_length=len(messages.result(2, HELLO)), mcp_session_id="u") + messages.result(2, HELLO),
+            Move.READ, head(202, content_length=0), Move.READ, said(3, LIST),
+        ]  # fmt: skip
+        play: list[Step] = [*handshake, Move.READ, STREAM_HEAD + chunk(event(question_)), told, *end]
+        async with RawServer([play, TOLD]) as server, mcp_wire(at(server, offers=OFFERS)) as wire:
+            question = (await asks(wire, READ))["result"]
+            roots = {"roots": [{"uri": "file:///srv"}]}
+            task = asyncio.ensure_future(asks(wire, retry(READ, question, roots)))
+            await until(lambda: any(b'"id":"q"' in one for one in server.asked))
+            told.set()
+            got = await task
+            assert got.get("result", {}).get("content") == (DONE["content"] if ending == "done" else None)
+            assert ("error" in got) == (ending != "done")
+            await until(lambda: not wire.gate.gateway.performing)
+
+    run(work)
+
+
+def test_a_client_that_goes_while_it_waits_again_ends_the_call() -> None:
+    async def work() -> None:
+        async with mcp_wire(McpServer(command=COMMAND, offers=OFFERS), ENV) as wire:
+            silent = {"name": "read_half", "arguments": {}}
+            question = (await asks(wire, silent))["result"]
+            async with wire.gate.client() as client:
+                params = retry(silent, question, SAMPLED)
+                meta = {VERSION_META: MODERN, CAPABILITIES_META: CAN}
+                body = messages.request(1, "tools/call", params | {"_meta": meta})
+                client.send(wire.request("tools/call", params, body=body))
+                await until(lambda: len(wire.gate.gateway.performing) == 2)
+            await until(lambda: not wire.gate.gateway.performing)
+            assert sorted(record.status for record in wire.gate.records())[-2:] == [499, 499]
 
     run(work)

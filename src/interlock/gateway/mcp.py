@@ -27,6 +27,7 @@ from interlock.guard.mcp import (
     Keep,
     McpExchange,
     Memories,
+    Part,
     Respond,
     Ring,
     Send,
@@ -271,6 +272,9 @@ class McpPerformer(Performer):
                 return None
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)
+                return None
+            case Part():
+                self.part()
                 return None
             case Turn(server=server):
                 self._upstream = server

@@ -206,6 +206,13 @@ class Performer:
         self._replied = True
         self._client.reply(status, body, self._answer_headers + headers)
 
+    def part(self) -> None:
+        """The client has its answer; what follows is done without it."""
+        if self._streaming:
+            self._client.end_stream()
+        self._streaming, self._replied = False, True
+        self._client.on_gone = self._client.on_writable = None
+
     def _read(self) -> Told | UpstreamError | object:
         if self._failed:
             return self._failed

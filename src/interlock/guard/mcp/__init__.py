@@ -2,8 +2,8 @@
 
 `exchange.py` is what a client's message sets off; `link.py` speaks with the server, in whichever era it speaks;
 `tools.py` lists and calls, `others.py` reads everything else; `asks.py` is what a server may ask its client, and
-`rounds.py` how a request goes on that waits for it; `heard.py` and `streams.py` are what a server says unasked;
-`union.py` is all servers as one; `state.py` is what is remembered between exchanges.
+`rounds.py` and `parking.py` how a request goes on that waits for it; `heard.py` and `streams.py` are what a server says
+unasked; `union.py` is all servers as one; `state.py` is what is remembered between exchanges.
 """
 
 from interlock.guard.mcp.commands import Answered as Answered
@@ -16,6 +16,7 @@ from interlock.guard.mcp.commands import Keep as Keep
 from interlock.guard.mcp.commands import McpCommand as McpCommand
 from interlock.guard.mcp.commands import McpExchange as McpExchange
 from interlock.guard.mcp.commands import McpTold as McpTold
+from interlock.guard.mcp.commands import Part as Part
 from interlock.guard.mcp.commands import Respond as Respond
 from interlock.guard.mcp.commands import Ring as Ring
 from interlock.guard.mcp.commands import Send as Send

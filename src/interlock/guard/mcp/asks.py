@@ -18,7 +18,7 @@ from interlock.guard.mcp.state import Asked, Link
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.framing import event
-from interlock.mcp.messages import MessageError, Request, Response
+from interlock.mcp.messages import Id, MessageError, Request, Response
 from interlock.model.decision import Deny
 from interlock.model.event import Channel, Media, Text, ToolCall
 from interlock.model.record import Origin, Step, Verdict
@@ -79,11 +79,16 @@ def pass_on(visit: Visit, link: Link, request: Request) -> Steps[None]:
         return
     reason = why_not(visit, request.method, request.params) if visit.session else NOT_OFFERED
     if reason:
-        visit.block("server_request", request.method, reason)
-        code = messages.METHOD_NOT_FOUND if reason == NOT_OFFERED else TURNED_DOWN
-        yield Tell(messages.error(request.id, code, "not permitted"), link.headers)
-        return
-    yield from put(visit, request.params, Asked(request.method, link, request.id))
+        yield from refuse(visit, link, request, reason)
+    else:
+        yield from put(visit, request.params, Asked(request.method, link, request.id))
+
+
+def refuse(visit: Visit, link: Link, request: Request, reason: str) -> Steps[None]:
+    """Tell a server that it does not get what it asks, and note why."""
+    visit.block("server_request", request.method, reason)
+    code = messages.METHOD_NOT_FOUND if reason == NOT_OFFERED else TURNED_DOWN
+    yield Tell(messages.error(request.id, code, "not permitted"), link.headers)
 
 
 def take_answer(visit: Visit, response: Response) -> Steps[None]:
@@ -91,17 +96,21 @@ def take_answer(visit: Visit, response: Response) -> Steps[None]:
     asked = visit.session.asked.pop(str(response.id), None) if visit.session else None
     if asked is None:
         raise MessageError(messages.INVALID_REQUEST, "this client was not asked for this")
-    answer = _checked(visit, asked.method, response)
+    answer = checked(visit, asked.method, response)
     yield Note(visit.log.answer(202, tuple(visit.steps)))
     if asked.link is None:
         asked.answer = answer
         yield Ring(asked.bell)
-    elif answer.result is not None:
-        yield Tell(messages.result(asked.id, answer.result), asked.link.headers)
     else:
-        assert answer.error
-        said = messages.error(asked.id, answer.error["code"], answer.error["message"])
-        yield Tell(said, asked.link.headers)
+        yield give(asked.link, asked.id, answer)
+
+
+def give(link: Link, id_: Id, answer: Response) -> Tell:
+    """The server gets the answer to its request `id_`."""
+    if answer.result is not None:
+        return Tell(messages.result(id_, answer.result), link.headers)
+    assert answer.error
+    return Tell(messages.error(id_, answer.error["code"], answer.error["message"]), link.headers)
 
 
 def leaks(visit: Visit, said: object) -> bool:
@@ -200,7 +209,7 @@ def _events(method: str, params: Mapping[str, Any]) -> Iterator[Text | Media]:
         yield Text((), Channel.TOOL_RESULT, said, method)
 
 
-def _checked(visit: Visit, method: str, response: Response) -> Response:
+def checked(visit: Visit, method: str, response: Response) -> Response:
     """A client's answer as it goes back: what the protocol knows of it, or an error in its place."""
     if response.result is None:
         assert response.error

@@ -90,6 +90,10 @@ class Decide(NamedTuple):
     decision: Approval
 
 
+class Part(NamedTuple):
+    """The client has its answer, and the exchange goes on without it. Replied with None at once."""
+
+
 class CancelledError(ClientGoneError):
     """Thrown into an exchange whose client is still there, and wants no answer any more."""
 
@@ -103,7 +107,22 @@ class Answered(NamedTuple):
 
 
 McpCommand: TypeAlias = (
-    Claim | Petition | Decide | Note | Read | Begin | Emit | Send | Tell | Keep | Respond | Ring | Await | Heed | Turn
+    Claim
+    | Petition
+    | Decide
+    | Note
+    | Read
+    | Begin
+    | Emit
+    | Send
+    | Tell
+    | Keep
+    | Respond
+    | Ring
+    | Await
+    | Heed
+    | Part
+    | Turn
 )
 McpTold: TypeAlias = Answered | bytes | bool | None
 Steps: TypeAlias = Generator[McpCommand, McpTold, R]

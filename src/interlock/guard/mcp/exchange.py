@@ -15,6 +15,7 @@ from interlock.guard.mcp.commands import Bell, CancelledError, Heed, McpExchange
 from interlock.guard.mcp.heard import LEVELS
 from interlock.guard.mcp.link import Refused, ask, linked, say
 from interlock.guard.mcp.others import about, discover, read_other
+from interlock.guard.mcp.parking import PartedError
 from interlock.guard.mcp.state import SESSION_US, Link, Memories, Server, Session
 from interlock.guard.mcp.streams import listen, opened
 from interlock.guard.mcp.tools import call_tool, list_tools
@@ -82,8 +83,10 @@ def mcp_exchange(
         yield from _served(visit, inbound)
     except CancelledError:
         yield Note(log.answer(CLIENT_GONE, tuple(visit.steps), CANCELLED))
-        if not visit.streaming:  # an answer without a message: the client wants none
+        if not visit.streaming and not visit.parked:  # an answer without a message: the client wants none
             yield Begin()
+    except PartedError:
+        yield Note(log.answer(OK, tuple(visit.steps)))
     except ClientGoneError:
         yield Note(log.answer(CLIENT_GONE, tuple(visit.steps), GONE))
     finally:
@@ -214,7 +217,7 @@ def ended(visit: Visit, session: Session) -> Steps[None]:
 
 
 def _asked(visit: Visit, request: Request, inbound: Inbound) -> McpExchange:
-    visit.era = era_of(request, inbound.headers)
+    visit.era, visit.id = era_of(request, inbound.headers), request.id
     if visit.era.is_modern:
         check_envelope(request, None if inbound.plain else inbound.headers)
     if request.method not in ASKED[visit.era.is_modern]:

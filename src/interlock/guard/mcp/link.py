@@ -7,6 +7,7 @@ from interlock.guard.commands import ClientGoneError, Read
 from interlock.guard.mcp.asks import EVERYTHING, offered, pass_on, show
 from interlock.guard.mcp.commands import Answered, Await, Bell, Send, Steps, Tell
 from interlock.guard.mcp.heard import heard
+from interlock.guard.mcp.parking import park
 from interlock.guard.mcp.state import Link, Session
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
@@ -88,16 +89,22 @@ def linked(
     if opening and not started:
         known = None
     link = yield from connected(visit, known)
+
+    def keep() -> None:
+        """At once: the call may last for long, and others come meanwhile."""
+        if session:
+            session.link = link
+        if started or (not session and not opening and not link.era.is_modern):
+            visit.server.links.put(key, link)
+
+    keep()
     try:
         done = yield from work(link)
     except SessionLostError:
         # Nothing was carried out. What was noted of the call stays true.
         link = yield from connected(visit, None)
+        keep()
         done = yield from work(link)
-    if session:
-        session.link = link
-    if started or (not session and not opening and not link.era.is_modern):
-        visit.server.links.put(key, link)
     return done, link
 
 
@@ -201,7 +208,9 @@ def _parsed(raw: bytes, status: int) -> messages.Message:
 
 def _aside(visit: Visit, link: Link, message: Request | Notification) -> Steps[None]:
     """What a server says before it answers: as far as it may, it goes on to the client."""
-    if isinstance(message, Request):
+    if isinstance(message, Request) and visit.parks and message.method != "ping":
+        yield from park(visit, link, message)
+    elif isinstance(message, Request):
         yield from pass_on(visit, link, message)
     elif visit.may_stream and (told := heard(visit, message)):
         yield from show(visit, told)
@@ -231,8 +240,8 @@ def _initialized(visit: Visit) -> Steps[Link]:
     """The link to a server of the older era, with a session of its own if it gives one."""
     id_ = visit.server.next_id()
     settings = visit.server.settings
-    # A link of the older era serves one client, which said what it can do when it connected; a program's serves many.
-    can = EVERYTHING if settings.command else visit.session_capabilities
+    # A program serves many clients; any other link of the older era one, of which each request is looked at again.
+    can = EVERYTHING if settings.command else visit.capabilities
     offer = {"protocolVersion": LEGACY[0], "capabilities": offered(settings, can), "clientInfo": CLIENT}
     answered = yield Send("POST", messages.request(id_, "initialize", offer), (), id_, opens=True)
     assert isinstance(answered, Answered)

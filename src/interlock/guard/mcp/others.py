@@ -7,7 +7,8 @@ from interlock.guard.commands import Note
 from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Steps
 from interlock.guard.mcp.content import received, withheld
-from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, retried, settled
+from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.tools import refreshed
 from interlock.guard.mcp.visit import Visit

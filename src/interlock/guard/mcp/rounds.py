@@ -13,16 +13,14 @@ from typing import Any
 from interlock.guard.mcp.asks import MOST_ASKED, ODD, capabilities, clean, put, why_not
 from interlock.guard.mcp.commands import Await, Bell, Steps
 from interlock.guard.mcp.link import Refused, ask
+from interlock.guard.mcp.parking import ANSWER_S, RETRY, PartedError, call_digest, taken_up, tell
 from interlock.guard.mcp.state import Asked, Link
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.eras import INPUT_REQUIRED
-from interlock.model.errors import ProtocolError
+from interlock.model.errors import InterlockError, ProtocolError
 
-# What a client sends when it asks again.
-RETRY = ("inputResponses", "requestState")
-# How long a user may think, and how often a request may come back for more.
-ANSWER_S = 600.0
+# How often a request may come back for more.
 MOST_ROUNDS = 10
 # Before a request is made again whose server only wants to be asked again.
 AGAIN_S = 0.1
@@ -40,6 +38,8 @@ def settled(
     A client of the newer era gets those questions as the result; one of the older era is asked here. Raises: as `ask`,
     and UnwelcomeError.
     """
+    if visit.era.is_modern and not link.era.is_modern and visit.server.settings.offers:
+        return (yield from _parking(visit, link, method, params, schema))
     for _ in range(MOST_ROUNDS):
         result = yield from ask(visit, link, method, params, schema, capabilities(visit))
         if result.get("resultType", "complete") == "complete" and "inputRequests" not in result:
@@ -51,6 +51,30 @@ def settled(
         rest = {key: value for key, value in params.items() if key not in RETRY}
         params = {**rest, **({"inputResponses": answers} if answers else {}), **state}
     raise ProtocolError(f"the server wants more of its client after {MOST_ROUNDS} answers")
+
+
+def _parking(
+    visit: Visit, link: Link, method: str, params: Mapping[str, Any], schema: Mapping[str, Any] | None
+) -> Steps[dict[str, Any]]:
+    """The same from a server of the older era, which asks in the middle. Raises: PartedError if it did."""
+    visit.parks = call_digest(method, params)
+    if (result := (yield from taken_up(visit, params))) is not None:
+        return result
+    rest = {key: value for key, value in params.items() if key not in RETRY}
+    try:
+        result = yield from ask(visit, link, method, rest, schema)
+    except InterlockError as error:
+        if visit.parked is None:
+            raise
+        yield from tell(visit.parked, error)
+        raise PartedError from error
+    if visit.parked is not None:
+        yield from tell(visit.parked, result)
+        raise PartedError
+    if "inputRequests" in result or result.get("resultType", "complete") != "complete":
+        visit.block("server_request", INPUT_REQUIRED, ODD)
+        raise UnwelcomeError("the server's questions are none")
+    return result
 
 
 def _wanted(visit: Visit, link: Link, result: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -78,7 +102,7 @@ def _wanted(visit: Visit, link: Link, result: Mapping[str, Any]) -> tuple[dict[s
 def retried(visit: Visit, params: Mapping[str, Any]) -> list[object]:
     """What a client that asks again may have made up: its answers, and a state that this server did not give."""
     state = params.get("requestState")
-    given = isinstance(state, str) and visit.server.states.get(_digest(state))
+    given = isinstance(state, str) and (visit.server.states.get(_digest(state)) or visit.server.parked.get(state))
     return [params[key] for key in RETRY if key in params and not (key == "requestState" and given)]
 
 

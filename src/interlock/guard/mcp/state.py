@@ -16,6 +16,7 @@ from interlock.mcp.inspection import Finding, definition_of
 from interlock.mcp.messages import Id, Response
 from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
 from interlock.model.decision import Principal, Task
+from interlock.model.errors import InterlockError
 from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance import Conversation, ToolLabels
@@ -37,6 +38,8 @@ BEGINNING = date(1970, 1, 1)
 MOST_LISTED = 10_000
 # States of requests that wait for more of their client, by their digests.
 MOST_STATES = 10_000
+# Calls of one server that wait for their clients to ask again.
+MOST_PARKED = 1_000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -103,6 +106,23 @@ class Asked:
     id: Id = 0
     bell: Bell = field(default_factory=Bell)
     answer: Response | None = None
+
+
+@dataclass(slots=True)
+class Parked:
+    """A call that waits for its client to ask again. `call` says which one it is, by its digest; `asked` for what.
+
+    `answer` and `bell` go to it, `outcome` and `done` come from it; `gone` ends it.
+    """
+
+    principal: Principal
+    call: bytes
+    asked: str
+    bell: Bell
+    done: Bell = field(default_factory=Bell)
+    gone: Bell = field(default_factory=Bell)
+    answer: Response | None = None
+    outcome: dict[str, Any] | InterlockError | None = None
 
 
 @dataclass(slots=True)
@@ -208,6 +228,7 @@ class Server:
     sessions: Recent[str, Session] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     links: Recent[tuple[str, str], Link] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     under_way: dict[tuple[str, str, Id], Bell] = field(default_factory=dict)
+    parked: Recent[str, Parked] = field(default_factory=lambda: Recent(MOST_PARKED))
     states: Recent[bytes, bool] = field(default_factory=lambda: Recent(MOST_STATES))
     listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
     asked: int = 0

@@ -14,7 +14,8 @@ from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Keep, Steps
 from interlock.guard.mcp.content import received, withheld
 from interlock.guard.mcp.link import ask
-from interlock.guard.mcp.rounds import RETRY, UnwelcomeError, retried, settled
+from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.visit import OUT_OF_TASK, Visit
 from interlock.knowledge import redact

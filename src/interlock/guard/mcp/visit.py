@@ -6,7 +6,7 @@ from typing import Any
 
 from interlock.guard.answer import watched
 from interlock.guard.inspect import logged, noted
-from interlock.guard.mcp.state import Memory, Server, Session
+from interlock.guard.mcp.state import Memory, Parked, Server, Session
 from interlock.guard.records import Log
 from interlock.guard.rules import Call, Rules
 from interlock.mcp.eras import Era
@@ -27,7 +27,8 @@ class Visit:
 
     `token` is the client's mark for progress, `level` from which on it wants what the server logs, `capabilities`
     what it says that it can do. `session` is there for a client of the older era, `waiting` what it was asked;
-    `by_stream` says that the server answers by a stream, `approved` what people have permitted in it.
+    `by_stream` says that the server answers by a stream, `parks` which call may wait for the client to ask again,
+    `approved` what people have permitted in it.
     """
 
     server: Server
@@ -44,6 +45,9 @@ class Visit:
     session: Session | None = None
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     level: str = ""
+    id: Id = 0
+    parks: bytes = b""
+    parked: Parked | None = None
     waiting: list[str] = field(default_factory=list)
     approved: dict[str, Approval] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -57,11 +61,6 @@ class Visit:
     def now_us(self) -> int:
         """The clock."""
         return self.rules.now_us()
-
-    @property
-    def session_capabilities(self) -> Mapping[str, Any]:
-        """What a client of the older era can do. One of the newer says so with each request, and not for good."""
-        return {} if self.era.is_modern else self.capabilities
 
     def allows(self, tool: str, sink: str) -> Decision:
         """Whether this workload, and this task, may use a tool at all: at best, whatever it is given."""
