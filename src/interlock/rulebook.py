@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from interlock.config import Settings
+from interlock.config import TABLES, Settings
 from interlock.detectors import Engine, detectors
 from interlock.governance.exceptions import BUNDLED
 from interlock.guard import Rules
@@ -163,8 +163,9 @@ def _defined(pin: Pin) -> ToolDefinition:
 def waits_for_restart(before: Settings, after: Settings) -> tuple[str, ...]:
     """The sections that have changed and that a running gateway does not take over."""
     kept = [name for name in (one.name for one in fields(before)) if name not in (*RELOADED, "data", "file")]
-    names = {"upstreams": "llm.upstreams", "mcp_servers": "mcp.servers"}
-    return tuple(names.get(name, name) for name in kept if getattr(before, name) != getattr(after, name))
+    return tuple(
+        TABLES[name][0] if name in TABLES else name for name in kept if getattr(before, name) != getattr(after, name)
+    )
 
 
 def _caps(settings: Settings, counters: Counters) -> Caps:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from interlock.identity.issuers import Issuers, build
 from interlock.identity.jwks import read_keys
 from interlock.identity.settings import IssuerSettings
-from interlock.identity.tokens import LONGEST, ScopeError, bare, examine
+from interlock.identity.tokens import LONGEST, ScopeError, bare, examine, judge
 from interlock.model.errors import ConfigError, IdentityError
 from tests.gateway.wire import run
 from tests.identity.provider import RSA_KEY, Provider, jwk, plain, provider, sign
@@ -283,6 +283,28 @@ def test_one_issuer_has_one_table() -> None:
 def test_anything_else_is_refused_and_nothing_breaks(text: str) -> None:
     with pytest.raises(IdentityError):
         examine(bare(text) or text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+CLAIMS = st.sampled_from(["iss", "sub", "aud", "exp", "nbf", "iat", "scope", "scp", "cnf"])
+
+
+@given(st.dictionaries(CLAIMS, JSON), st.sampled_from([(), ("a",)]))
+def test_whatever_the_claims_say_they_prove_something_or_are_refused(
+    claims: dict[str, Any], scopes: tuple[str]
+) -> None:
+    good = {"sub": "w", "aud": "api", "iat": NOW, "exp": NOW + 60}
+    try:
+        found = judge(good | claims, "corp", IssuerSettings(issuer="i", scopes=scopes))
+    except IdentityError:
+        return
+    assert found.workload.startswith("corp/")
+    assert found.audience
+    assert found.expires_s <= found.begins_s + 7_200
 
 
 def test_what_is_signed_here_is_what_the_library_signs() -> None:
