@@ -10,6 +10,7 @@ import pytest
 from interlock.app import open_store
 from interlock.config import Settings, load
 from interlock.identity.keys import mint
+from interlock.mcp.pins import offered
 from interlock.model.record import Record, RecordKind, Verdict
 from interlock.rulebook import now_us
 from interlock.store.segments import read
@@ -147,3 +148,27 @@ def test_what_waits_for_a_restart_is_said_and_the_rest_is_taken_over(installed: 
 
     run(work)
     assert said == ["settings reloaded; these sections wait for a restart: llm.upstreams"]
+
+
+def test_a_policy_that_waits_for_a_tool_is_taken_over_once_the_tool_is_approved(installed: Installation) -> None:
+    said: list[str] = []
+    reads = (
+        'forbid (principal, action == Action::"callTool", resource == Tool::"pay") when { context.args.amount > 9 };'
+    )
+    document = {"name": "pay", "inputSchema": {"properties": {"amount": {"type": "integer"}}, "required": ["amount"]}}
+
+    async def work() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+        async with serving(installed.settings, {}) as up:
+            installed.cedar.write_text(f'{DENY} @id("reads") {reads}')
+            up.reload()
+            await until(lambda: len(said) > 0)
+            assert await installed.ask(up.gateway) == 200
+            store = open_store(installed.settings)
+            store.keep_pins((offered("bank", document, None, trusted=True, now_us=1),))
+            store.close()
+            await installed.until(up.gateway, 403)
+
+    run(work)
+    assert "nobody has said what arguments it has" in said[0]
+    assert len(said) == 1

@@ -7,6 +7,7 @@ among the exceptions until it is mended.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -55,7 +56,8 @@ class Live:
         self._pins = pins
         self._version = version
         self._labels = labels
-        self._known_labels: tuple[SetLabels, ...] = ()
+        self._known: tuple[tuple[Pin, ...], tuple[SetLabels, ...]] = (), ()
+        self._read_at: int | None = None
         self._wake = asyncio.Event()
         self._seen = self._look()
         self._refused: InterlockError | None = None
@@ -121,8 +123,10 @@ class Live:
         file = self.settings.file
         stamp = _stamp(file) if file else ()
         said = load(str(file), str(self.settings.data)) if file else self.settings
-        seen = self._state(stamp, policy_paths(said))
-        return said, renewed(before, said, self._pins(), self._labels()), seen
+        files = stamp, *map(_stamp, policy_paths(said))
+        pins, labels = tuple(self._pins()), self._labels()
+        after = renewed(before, said, pins, labels)
+        return said, after, (files, labels, _approved(pins, said))
 
     def _refuse(self, error: InterlockError) -> None:
         self._refused = error
@@ -138,30 +142,23 @@ class Live:
             self._tell(f"audit log: {error}")
 
     def _look(self) -> tuple[object, ...]:
+        """What tells one state of the files, of labels and of the tools that are approved from another."""
         file = self.settings.file
-        return self._state(_stamp(file) if file else (), policy_paths(self.settings))
+        files = _stamp(file) if file else (), *map(_stamp, policy_paths(self.settings))
+        # The keys are read from the same store, where that is said; until then what was known counts.
+        with contextlib.suppress(StoreError):
+            if (version := self._version()) != self._read_at:
+                self._known = tuple(self._pins()), self._labels()
+                self._read_at = version
+        pins, labels = self._known
+        return files, labels, _approved(pins, self.settings)
 
-    def _state(self, stamp: tuple[int, ...], paths: tuple[Path, ...]) -> tuple[object, ...]:
-        """What tells one state of the files, and of the tools whose arguments policies can read, from another."""
-        return (stamp, self._tools_version(), self._set_labels(), *((str(path), _stamp(path)) for path in paths))
 
-    def _set_labels(self) -> tuple[SetLabels, ...]:
-        """The labels that were set on the console; while nobody can say, those before."""
-        try:
-            self._known_labels = self._labels()
-        except StoreError:
-            # The keys are read from the same store, and what becomes of that is said there.
-            return self._known_labels
-        return self._known_labels
-
-    def _tools_version(self) -> int:
-        if not self._ruled.rules.policies.reads_of:
-            return 0
-        try:
-            return self._version()
-        except StoreError:
-            # The keys are read from the same store, and what becomes of that is said there.
-            return -1
+def _approved(pins: Iterable[Pin], settings: Settings) -> tuple[tuple[str, str, str], ...]:
+    """Which definitions are approved, if there are policies that could read their arguments."""
+    if not settings.policy.files:
+        return ()
+    return tuple(sorted((pin.server, pin.tool, pin.digest) for pin in pins if pin.digest))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
