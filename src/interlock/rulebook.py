@@ -59,14 +59,15 @@ def rules(
     )
 
 
-def trial(settings: Settings, pins: Iterable[Pin] = ()) -> Rules:
+def trial(settings: Settings, pins: Iterable[Pin] = (), labels: Iterable[SetLabels] = ()) -> Rules:
     """The rules of these settings to try something on: nothing is read or written but the policies.
 
     Raises: PolicyError, ConfigError.
     """
     engine, digest = Engine(detectors()), keyed(b"trial")
     made = Rules(policies(settings, pins), engine, digest, now_us, ticks_us, settings.gateway.max_body_bytes)
-    return replace(made, tools=settings.tools, owners=_owners(settings), caps=_caps(settings, Counters()))
+    tools = overrides(settings.tools, labels)
+    return replace(made, tools=tools, owners=_owners(settings), caps=_caps(settings, Counters()))
 
 
 def renewed(before: Rules, settings: Settings, pins: Iterable[Pin], labels: Iterable[SetLabels] = ()) -> Rules:

@@ -15,6 +15,7 @@ from interlock.cli._output import console, shown
 from interlock.config import Settings
 from interlock.governance.replay import Replay, replay
 from interlock.governance.summary import counted
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
 from interlock.model.errors import UsageError
 from interlock.model.record import Record
@@ -54,15 +55,15 @@ def with_policies(settings: Settings, named: list[str]) -> Settings:
     return replace(settings, policy=replace(settings.policy, files=files)) if files else settings
 
 
-def known_pins(settings: Settings) -> tuple[Pin, ...]:
-    """The tools that are known; none where nothing was ever kept."""
+def known(settings: Settings) -> tuple[tuple[Pin, ...], tuple[SetLabels, ...]]:
+    """The tools that are known, and the labels set on the console; none where nothing was ever kept."""
     from interlock.app import open_store
 
     if not settings.store.url and not settings.data.exists():
-        return ()
+        return (), ()
     store = open_store(settings)
     try:
-        return tuple(store.pins())
+        return tuple(store.pins()), store.labels()
     finally:
         store.close()
 
@@ -72,7 +73,7 @@ def run_tests(settings: Settings, args: argparse.Namespace) -> "list[Outcome]":
     from interlock.guard.examples import examples, tried
     from interlock.rulebook import bundled_examples, trial
 
-    rules = trial(with_policies(settings, args.policy), known_pins(settings))
+    rules = trial(with_policies(settings, args.policy), *known(settings))
     texts = [(name, bundled_examples() if name == "bundled" else _read(name)) for name in args.files]
     return [tried(example, rules) for name, text in texts for example in examples(name, text)]
 
@@ -120,7 +121,8 @@ def run_replay(settings: Settings, args: argparse.Namespace) -> Replay:
     from interlock.rulebook import policies
 
     since_us = _since(args.since) if args.since else 0
-    tried = policies(with_policies(settings, args.policy), known_pins(settings))
+    pins, _ = known(settings)
+    tried = policies(with_policies(settings, args.policy), pins)
     return replay(_records(settings, since_us), tried)
 
 

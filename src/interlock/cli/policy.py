@@ -37,7 +37,7 @@ from interlock.cli import _options
 from interlock.cli._output import console, shown
 from interlock.cli._policy_trials import (
     add_trials,
-    known_pins,
+    known,
     print_replay,
     print_suggestions,
     print_tests,
@@ -95,15 +95,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _loaded(settings: Settings) -> tuple[Policies, tuple[Remark, ...]]:
     """The policies of these settings, and what is odd about them. Raises: PolicyError, ConfigError, StoreError."""
-    from interlock.rulebook import known_tools, open_sources, policies, trial
+    from interlock.rulebook import known_tools, open_sources, trial
 
-    pins = known_pins(settings)
-    trial(settings, pins)
-    made = policies(settings, pins)
+    pins, labels = known(settings)
+    made = trial(settings, pins, labels).policies
     named = {name: manifest.tools or () for name, manifest in settings.workloads.items()}
     tools = known_tools(settings, pins).keys() | settings.tools.keys()
     remarks = [remark for remark in review(made.loaded, named, tools) if not remark.where.startswith(BUNDLED)]
-    for one in open_sources(settings, pins):
+    for one in open_sources(settings, pins, labels):
         what = f"{one.source} is trusted, and {one.writer} can write into it what nobody judges"
         remarks.insert(0, Remark(f"[tools.{one.source}] output", what, one.fix))
     return made, tuple(remarks)

@@ -66,6 +66,9 @@ async def _serve(settings: Settings) -> None:
             print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)
         print(f"policy    {headline(up.exceptions)}:", flush=True)
         print(f"          {up.console}/exceptions, or interlock coverage", flush=True)
+        for one in up.exceptions:
+            if one.name == "trusted-source-open":
+                print(f"warning   {one.where}: {one.means}", flush=True)
         print(f"data      {settings.data}", flush=True)
         for name, host in (("gateway", settings.gateway.host), ("console", settings.console.host)):
             if not host.startswith(("127.", "localhost", "::1")):
