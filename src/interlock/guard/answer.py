@@ -66,6 +66,11 @@ class CallVerdict:
         risky = step.sink not in HARMLESS
         return replace(self, step=step, allowed=True, risky=risky, asking=None, by=by)
 
+    def turned_down(self, by: Approval) -> "CallVerdict":
+        """The same, refused by whoever was asked, or by somebody who was quicker."""
+        step = self.step._replace(reason=f"{self.step.reason} Turned down: {by.id}.")
+        return replace(self, step=step)
+
     def waiting(self, on: Approval | None) -> "CallVerdict":
         """The same, refused; a person may still permit it, if somebody was asked."""
         if on is None:

@@ -190,6 +190,8 @@ def test_an_older_client_is_asked_while_its_call_waits(action: str) -> None:
     message = said["params"]["message"]
     assert "may w call send_email on s?" in message
     assert "to: eve@evil.example\n    from the result of read_mail, which outsiders can write" in message
+    said_of_it = {"accept": "Approved once", "decline": "Turned down", "cancel": "Waits for approval"}[action]
+    assert said_of_it in gate.steps("call")[-1].reason
     operators = [record for record in gate.records if record.kind is RecordKind.OPERATOR]
     assert [record.verdict for record in operators] == {
         "accept": [Verdict.ALLOWED], "decline": [Verdict.BLOCKED], "cancel": [],

@@ -71,7 +71,7 @@ def permitted(
         if not settled.allowed and waits and _may_ask(visit):
             if visit.era.is_modern:
                 return _question(visit, waits, binding)
-            outcome = yield from _asked_here(visit, judge, settled, waits)
+            outcome = yield from _asked_here(visit, judge, verdict, waits)
     if outcome.allowed and outcome.by:
         visit.approved[binding] = outcome.by
     return outcome
@@ -125,14 +125,14 @@ def _answered(
     answers = params.get("inputResponses")
     said = answers.get(QUESTION) if isinstance(answers, dict) else None
     said = said if isinstance(said, dict) else None
-    return (yield from _decided(visit, judge, verdict.waiting(waits), waits, said))
+    return (yield from _decided(visit, judge, verdict, waits, said))
 
 
 def _decided(visit: Visit, judge: AnswerJudge, verdict: CallVerdict, waits: Approval, said: Said) -> Steps[CallVerdict]:
     """What the user's answer makes of the verdict. Who only closes the question has not decided."""
     action = said.get("action") if said else None
     if said is None or action not in ("accept", "decline"):
-        return verdict
+        return verdict.waiting(waits)
     content = said.get("content")
     for_task = isinstance(content, dict) and content.get(FOR_TASK) is True
     decision = decided(
@@ -142,7 +142,7 @@ def _decided(visit: Visit, judge: AnswerJudge, verdict: CallVerdict, waits: Appr
     yield Note(record_of(decision), durable=True)
     mine = yield Decide(decision)
     visit.rules.approvals.put(decision, used_us=visit.now_us if mine and decision.reach is Reach.ONCE else 0)
-    return judge.lift(verdict, decision) if mine else verdict
+    return judge.lift(verdict, decision) if mine else verdict.turned_down(decision)
 
 
 def _elicitation(waits: Approval) -> dict[str, Any]:
