@@ -87,19 +87,24 @@ class Programs:
 
     async def _open(self, workload: str, command: Send, waiter: Waiter) -> None:
         """Send a message to the workload's program, which many may want at once and is started once."""
-        starting = self._starting.get(workload)
-        if starting is None:
-            starting = self._starting[workload] = self._loop.create_task(self._start(workload))
-            starting.add_done_callback(lambda done: self._started(workload, done))
-        try:
-            program = await asyncio.shield(starting)
-        except UpstreamError as error:
-            waiter.on_error(error)
-            return
+        program = self._running.get(workload)  # somebody else's start may be over by now
+        if program is None or not program.is_running:
+            try:
+                program = await asyncio.shield(self._start_once(workload))
+            except UpstreamError as error:
+                waiter.on_error(error)
+                return
         if program.is_running:
             program.ask(command, waiter, self._loop.time() + self._answer_s)
         else:
             waiter.on_error(UpstreamError("ended before it answered", where=self._name))
+
+    def _start_once(self, workload: str) -> "asyncio.Task[_Program]":
+        starting = self._starting.get(workload)
+        if starting is None:
+            starting = self._starting[workload] = self._loop.create_task(self._start(workload))
+            starting.add_done_callback(lambda done: self._started(workload, done))
+        return starting
 
     async def _pipe(self) -> tuple["_Stdout", int]:
         """A pipe: our end, and the one that the program writes to."""
