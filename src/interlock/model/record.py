@@ -4,7 +4,7 @@ Two records make an exchange: a `REQUEST` is written before anything goes to the
 the last byte goes back. A `REFUSAL` stands for a request that went nowhere (malformed, unknown caller);
 `CONNECT` is a connection that the forward proxy let through: one record when it begins, which says whether it is
 read, and one at the end of what passed unread, with the bytes. `GATEWAY` is the gateway's own life: started,
-recovered, stopped. `OPERATOR` is what a person does to what is allowed; `credential` says who, and it is written
+recovered, reloaded (or why not), stopped. `OPERATOR` is what a person does to what is allowed; `credential` says who, and it is written
 before it is done.
 """
 
