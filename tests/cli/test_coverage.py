@@ -66,7 +66,7 @@ def test_it_names_every_exception_with_where_it_was_set(tmp_path: Path, capsys: 
     assert "9 exceptions in force, 3 beside interlock's own policies\n" in out
     assert "  no-scope bot  [workloads.bot] tools\n" in out
     assert f"  host-unread {'a' * 60}.org\n  [gateway] tunnel_hosts\n" in out
-    assert "  signals-are-recorded, answers-may-hold-unknown-fields" in out
+    assert "signals-are-recorded,\n  answers-may-hold-unknown-fields" in out
     assert all(len(line) <= 80 for line in out.splitlines())
 
 

@@ -20,8 +20,9 @@ def review(
 ) -> Iterator[Remark]:
     """Remarks about policies, and about the `tools` that `workloads` may use by name; `tools` are those known."""
     policies = list(loaded)
-    for policy in policies:
-        yield from _dead(policy, policies)
+    wide = [(place, policy) for place, policy in enumerate(policies) if policy.everything]
+    for place, policy in enumerate(policies):
+        yield from _dead(place, policy, wide)
         if policy.workload and policy.workload not in workloads:
             what = f"{policy.id} is about the workload {policy.workload!r}, of which no manifest speaks"
             yield Remark(policy.where, what, _nearest(policy.workload, workloads) or "write [workloads.<id>]")
@@ -33,16 +34,16 @@ def review(
                 yield Remark(f"[workloads.{name}] tools", f"nobody knows a tool {tool!r}", near)
 
 
-def _dead(policy: Policy, policies: list[Policy]) -> Iterator[Remark]:
-    """What another policy without any condition makes of this one; of two that are alike, of the later one."""
-    for other in policies:
-        if other is policy or not other.everything or not _covers(other, policy):
+def _dead(place: int, policy: Policy, wide: list[tuple[int, Policy]]) -> Iterator[Remark]:
+    """What a policy without any condition makes of this one; of two that are alike, of the later one."""
+    for before, other in wide:
+        if other is policy or not _covers(other, policy):
             continue
         if policy.permits and not other.permits and other.force is Force.ENFORCE:
             what = f"{policy.id} never permits anything: {other.id} forbids all that it is about"
             yield Remark(policy.where, what, f"give {other.where} a condition, or drop one of the two")
         alike = policy.permits == other.permits and other.force is Force.ENFORCE
-        if alike and not (policy.everything and policies.index(policy) < policies.index(other)):
+        if alike and not (policy.everything and place < before):
             verb = "permits" if other.permits else "forbids"
             what = f"{policy.id} adds nothing: {other.id} {verb} all that it is about"
             yield Remark(policy.where, what, "drop one of the two")
