@@ -47,7 +47,8 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
     if args.connect:
         _connect(load(str(file), args.data), args.server)
     shown = serve_words(args.server, file, args.data)
-    print("\nFor a client that starts its servers (Claude Desktop, Cursor, VS Code and others):\n")
+    print("\nFor a client that starts its servers (Claude Desktop, Cursor and others;")
+    print('VS Code calls the table "servers"):\n')
     print(json.dumps({"mcpServers": {args.server: shown}}, indent=2))
     host = f"http://{settings.gateway.host}:{settings.gateway.port}/mcp/{args.server}"
     print("\nFor Claude Code:\n")
