@@ -76,7 +76,6 @@ def mcp_exchange(
     """
     log = Log(call, rules, session=task.id if task else "", bytes_in=len(inbound.body))
     memory = memories.of(task, rules.now_us())
-    before = memory.size_bytes
     visit = Visit(server, call, rules, task, memory, log)
     visit.may_stream = b"text/event-stream" in inbound.headers.get(b"accept", b"")
     try:
@@ -93,7 +92,7 @@ def mcp_exchange(
         for id_ in visit.waiting:
             if visit.session:
                 visit.session.asked.pop(id_, None)
-        memories.grown(before, memory, rules.now_us())
+        memories.grown(memory, rules.now_us())
 
 
 def _served(visit: Visit, inbound: Inbound) -> McpExchange:

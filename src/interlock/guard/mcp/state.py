@@ -277,6 +277,7 @@ class Memory:
         self._conversation.tainted = blind
         self.confidential = Confidential(private=blind)
         self.size_bytes = TASK_BYTES
+        self.counted_bytes: int | None = None
         if request:
             self.add(Text((), Channel.USER, request), Origin.USER)
 
@@ -338,15 +339,19 @@ class Memories:
             today = BEGINNING + timedelta(microseconds=task.issued_us)
             blind = task.issued_us < self._since_us
             memory = Memory(task.request, blind=blind, today=today, seal=self._seal)
+            memory.counted_bytes = memory.size_bytes
             self._size_bytes += memory.size_bytes
             self._forget(self._held.put(task.id, memory), now_us)
         for cold in self._warm.put(id(memory), memory):
             cold.rest()
         return memory
 
-    def grown(self, before: int, memory: Memory, now_us: int) -> None:
-        """A memory has grown from `before` bytes: others may have to go."""
-        self._size_bytes += memory.size_bytes - before
+    def grown(self, memory: Memory, now_us: int) -> None:
+        """A memory may have grown: others may have to go. One that is not held, or no more, counts for nothing."""
+        if memory.counted_bytes is None:
+            return
+        self._size_bytes += memory.size_bytes - memory.counted_bytes
+        memory.counted_bytes = memory.size_bytes
         while self._size_bytes > MOST_BYTES and (oldest := self._held.oldest()) and oldest[1] is not memory:
             self._held.pop(oldest[0])
             self._forget([oldest[1]], now_us)
@@ -354,4 +359,6 @@ class Memories:
     def _forget(self, memories: list[Memory], now_us: int) -> None:
         if memories:
             self._since_us = now_us
-            self._size_bytes -= sum(memory.size_bytes for memory in memories)
+        for memory in memories:
+            self._size_bytes -= memory.counted_bytes or 0
+            memory.counted_bytes = None

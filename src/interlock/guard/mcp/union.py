@@ -245,7 +245,6 @@ def _listed(party: _Party, request: Request) -> McpExchange:
     after = request.params.get("cursor", "")
     if not isinstance(after, str):
         raise MessageError(INVALID_PARAMS, "the cursor is no text", id=request.id)
-    before = whole.memory.size_bytes
     found: dict[str, Any] = {}
     yield Note(whole.log.request(0, (Step("request", tool=request.method),), None))
     for server in party.servers:
@@ -258,7 +257,7 @@ def _listed(party: _Party, request: Request) -> McpExchange:
                 found[name] = item
             else:
                 whole.block("tool_description", name, "With its server's name it is too long.")
-    party.memories.grown(before, whole.memory, whole.now_us)
+    party.memories.grown(whole.memory, whole.now_us)
     names = sorted(name for name, item in found.items() if item is not None and name > after)
     result: dict[str, Any] = {key: [found[name] for name in names[:PAGE]]}
     if len(names) > PAGE:
