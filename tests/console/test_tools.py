@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +15,8 @@ from interlock.model.record import Record, RecordKind
 from interlock.provenance.settings import ToolOverride
 from tests.console.asgi import Browser
 from tests.console.fakes import NOW, MemoryStore
-from tests.console.tools import WORSE, labels, tool_store, tooled
+from tests.console.reader import read
+from tests.console.tools import WORSE, definition, labels, pin, tool_store, tooled
 
 CLOSING = tool_link("tracker", "close_issue")
 SENDING = tool_link("tracker", "send_note")
@@ -89,6 +91,25 @@ def test_what_the_file_and_the_console_set_are_both_shown_and_which_counts() -> 
 )
 def test_a_tool_that_is_not_known_has_no_page(path: str) -> None:
     assert Browser(tooled(tool_store())).sign_in().get(path).status == 404
+
+
+WILD = "<b>\u202e" + "w" * 300
+
+
+@pytest.mark.parametrize(
+    "path", ["/tools?show=all", CLOSING, tool_link("notes", "search/notes"), tool_link("tracker", WILD)]
+)
+def test_a_page_can_be_heard_and_what_servers_write_is_evidence(path: str) -> None:
+    store = tool_store()
+    wild = definition(WILD, f"{WILD} <!-- {WILD} -->", **{WILD: {"enum": [WILD]}})
+    store.keep_pins([pin("tracker", wild), pin(WILD, wild)])
+    page = read(tooled(store), path)
+    levels = [int(tag[1]) for tag in page.tags if tag in ("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+    assert page.unnamed == []
+    assert len(page.landmarks) == len(set(page.landmarks))
+    assert "\u202e" not in "".join(page.words)
 
 
 # --- what a person does --------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ SESSION = "7f3a91c2d4e5"
 # What Chromium says of a page that is meant to answer 4xx, and of plain HTTP under a name that is not loopback.
 EXPECTED = ("the server responded with a status of 4", "Cross-Origin-Opener-Policy header has been ignored")
 PAGES = (
-    "/", "/sessions?view=all", f"/sessions/{SESSION}", "/sessions/va1105", "/outside", "/use", "/exceptions",
+    "/", "/sessions?view=all", f"/sessions/{SESSION}", "/sessions/va1105", "/outside", "/tools", "/use", "/exceptions",
 )  # fmt: skip
 WIDTHS = (1440, 1024, 768, 390, 320)
 
