@@ -15,6 +15,7 @@ from interlock.model.approval import Approval, Shown
 from interlock.model.errors import ConfigError
 from interlock.model.record import Origin
 from interlock.policy.approvals import ApprovalSettings
+from tests.gateway import wire
 
 SECRET = "a secret of enough length"
 
@@ -68,23 +69,18 @@ def hook(url: str, failed: Callable[[str], None] = lambda _: None, pauses: tuple
     return Webhook(settings, SECRET, lambda: 1_700_000_000, failed, pauses)
 
 
-def run(webhook: Webhook, until: Callable[[], bool], *approvals: Approval) -> None:
+def run(webhook: Webhook, happened: Callable[[], bool], *approvals: Approval) -> None:
     """Tell of these, and go on until something has happened."""
 
     async def all_of_it() -> None:
         task = asyncio.create_task(webhook.run())
         for one in approvals:
             webhook.tell(one)
-        await asyncio.wait_for(_until(until), 20)
+        await wire.until(happened)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(all_of_it())
-
-
-async def _until(happened: Callable[[], bool]) -> None:
-    while not happened():  # noqa: ASYNC110 - the receiver is a thread of its own
-        await asyncio.sleep(0.005)
 
 
 def test_a_request_is_told_signed_and_without_a_value(receiver: Receiver) -> None:
