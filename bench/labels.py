@@ -1,9 +1,13 @@
 """How well tools' labels are derived: `python -m bench.labels FILE.jsonl [--wrong]`.
 
-A line of the file is a tool definition ("server", "tool", "description", "inputSchema") with the "labels" that a
-person gave it. Servers are split by a hash of their names, so that no server is in two parts; how the parts were
-used is said in the documentation of labels. Printed per part: `sink` exact; `harmless`: dangerous sinks that were
-taken for none or read; `output` exact; `trusted`: outputs that outsiders write and that were taken for trusted.
+A line of the file is a tool definition ("server", "tool", "description", "inputSchema", "annotations") with the
+"labels" that a person gave it. A line of the table is a class of sink, the worst first, then all together:
+`sink` exact; `harmless`: dangerous ones taken for none or read; `output` exact; `trusted`: what outsiders write taken
+for trusted; `found`: sensitive arguments that are listed, `kind` with the right kind, `listed`: how many of those
+listed are sensitive; `open` world and `back` (reversible) exact.
+
+The model that is shipped was trained on the development corpus: what is printed for that says nothing of other
+servers. `python -m training.labels.train ... --folds` does.
 """
 
 import argparse
@@ -11,21 +15,13 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from interlock import __version__
 from interlock.provenance.labels import HARMLESS
 
-PARTS = ("first", "second", "third", "all")
 COLUMNS = ("tools", "sink", "harmless", "output", "trusted", "found", "kind", "listed", "open", "back")
-
-
-def part(server: str) -> str:
-    """The part of a server: six tenths are in the first, two in each of the others."""
-    digest = sha256(server.encode()).digest()
-    return "first" if digest[0] % 10 < 6 else "second" if digest[1] % 2 else "third"
 
 
 def judged(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -46,14 +42,19 @@ def main() -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for row, got in judged(rows):
         want, labels = row["labels"], got["labels"]
-        for name in (part(row["server"]), "all"):
+        for name in (want["sink"], "all"):
             counts[name].update(compared(want, labels))
         if args.wrong and labels["sink"] != want["sink"]:
             print(f"{row['server']} {row['tool']}: {want['sink']}, taken for {labels['sink']}")
     print(f"interlock {__version__}, Python {sys.version.split()[0]}, {len(rows)} tools")
-    print(f"{'servers':8}" + "".join(f"{column:>12}" for column in COLUMNS))
-    for name in PARTS:
-        print(f"{name:8}" + "".join(f"{cell:>12}" for cell in cells(counts[name])))
+    print(table(counts))
+
+
+def table(counts: dict[str, Counter[str]]) -> str:
+    """A line for each, the one with the worst share of exact sinks first and `all` last."""
+    worst = sorted(counts, key=lambda name: (name == "all", counts[name]["sink"] / counts[name]["tools"]))
+    lines = [("sink", *COLUMNS), *((name, *cells(counts[name])) for name in worst)]
+    return "\n".join(f"{line[0]:12}" + "".join(f"{cell:>14}" for cell in line[1:]) for line in lines)
 
 
 def compared(want: dict[str, Any], got: dict[str, Any]) -> Counter[str]:

@@ -13,7 +13,7 @@ files (authored definitions) are in each training. Needs NumPy (training/labels/
 import argparse
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bench.labels import COLUMNS, cells, compared
+from bench.labels import compared, table
 from interlock.knowledge import ToolModel
 from interlock.model.event import ToolDefinition
 from interlock.provenance.features import argument_marks, marks, read
-from interlock.provenance.labels import label
+from interlock.provenance.labels import label, stricter
 
 SINKS = ("none", "read", "write", "fetch", "send", "publish", "admin", "credential", "delete", "money", "execute")
 KINDS = ("", "recipient", "url", "path", "amount", "account", "query", "code", "content", "id", "permission", "secret")
@@ -108,19 +108,16 @@ def train(rows: Sequence[Row]) -> ToolModel:
     )
 
 
-def counted(rows: Sequence[Row], model: ToolModel) -> Counter[str]:
-    """What `bench.labels` counts of each tool, with this model."""
-    total: Counter[str] = Counter()
-    for row in rows:
-        labels = label(row["tool"], definition(row), model)
-        total += compared(
-            row["labels"],
-            {
-                "sink": labels.sink, "output": labels.output_label, "sensitive_args": labels.kinds,
-                "open_world": labels.open_world, "reversible": labels.reversible,
-            },
-        )  # fmt: skip
-    return total
+def counted(row: Row, model: ToolModel) -> Counter[str]:
+    """What `bench.labels` counts of a tool, with this model and what its server claims."""
+    labels = stricter(label(row["tool"], definition(row), model), row.get("annotations") or {})
+    return compared(
+        row["labels"],
+        {
+            "sink": labels.sink, "output": labels.output_label, "sensitive_args": labels.kinds,
+            "open_world": labels.open_world, "reversible": labels.reversible,
+        },
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -137,19 +134,24 @@ def main() -> None:
         args.out.write_bytes(msgspec.json.encode(model) + b"\n")
         print(f"{args.out.name}: {args.out.stat().st_size} bytes, {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
         return
-    print(f"{'fold':8}" + "".join(f"{column:>14}" for column in COLUMNS))
-    whole: Counter[str] = Counter()
+    by_sink: dict[str, Counter[str]] = defaultdict(Counter)
+    by_fold: dict[str, Counter[str]] = defaultdict(Counter)
+    model = None
     for number in args.folds or range(FOLDS):
-        model = train(
-            [row for row in files[0] if fold(row["server"]) != number] + [row for file in files[1:] for row in file]
-        )
-        count = counted([row for row in files[0] if fold(row["server"]) == number], model)
-        whole += count
-        print(f"{number:<8}" + "".join(f"{cell:>14}" for cell in cells(count)), flush=True)
-    print(f"{'all':8}" + "".join(f"{cell:>14}" for cell in cells(whole)))
-    for file in args.test:
-        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-        print(f"{file.stem:8}" + "".join(f"{cell:>14}" for cell in cells(counted(rows, model))))
+        others = [row for row in files[0] if fold(row["server"]) != number]
+        model = train([*others, *(row for file in files[1:] for row in file)])
+        for row in files[0]:
+            if fold(row["server"]) == number:
+                count = counted(row, model)
+                for total in (by_sink[row["labels"]["sink"]], by_sink["all"], by_fold[f"fold {number}"]):
+                    total.update(count)
+    print(table(by_fold), table(by_sink), sep="\n\n")
+    for file in args.test if model else ():
+        by_sink = defaultdict(Counter)
+        for row in (json.loads(line) for line in file.read_text("utf-8").splitlines()):
+            by_sink[row["labels"]["sink"]].update(counted(row, model))
+            by_sink["all"].update(counted(row, model))
+        print(f"\n{file.name}\n{table(by_sink)}")
 
 
 if __name__ == "__main__":
