@@ -72,9 +72,10 @@ class Step(NamedTuple):
     nobody looks into (`image`, `audio`, `video`, `file`), `hidden` for values that the model did not see (`size`
     of them, of the kinds in `tool`), `extra` for what was taken out of the answer beside its text, `upstream` for
     one that was passed over, or what a person did: `approval`, `labels`. `size` is otherwise in characters; `digest`
-    is a keyed hash of the text, so that equal texts can be found without keeping them. `facts` are those by which policies decided (see `policy.questions`), so
-    that a change of policy can be tried on what was recorded. `asked_in` is, of a call at an MCP server, the session in
-    which a model asked for it; the fact `by-model:no` says that none did.
+    is a keyed hash of the text, so that equal texts can be found without keeping them. `facts` are those by which
+    policies decided (see `policy.questions`), so that a change of policy can be tried on what was recorded. `asked_in`
+    is, of a call at an MCP server, the session in which a model asked for it; the fact `by-model:no` says that none
+    did.
     """
 
     kind: str
