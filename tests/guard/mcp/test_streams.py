@@ -119,6 +119,15 @@ def test_changes_reach_only_clients_of_the_older_era_in_an_answer() -> None:
     assert heard(gate.play(CALL, READ, modern=False).events) == ["tools/list_changed"]
 
 
+def test_a_result_that_is_withheld_after_a_stream_has_begun_ends_it() -> None:
+    odd = {"prompts/get": {"resultType": "odd", "messages": []}}
+    gate = connected(Fake(modern=False, results=odd, aside=lambda said: [LOG] if said["method"] in odd else []))
+    played = gate.play("prompts/get", {"name": "p"}, modern=False)
+    assert (played.status, played.streamed) == (0, True)
+    assert [one.get("method", "answer") for one in played.events] == ["notifications/message", "answer"]
+    assert played.code == messages.INVALID_PARAMS
+
+
 # --- cancelled -----------------------------------------------------------------------------------------------
 
 

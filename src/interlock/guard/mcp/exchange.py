@@ -129,7 +129,7 @@ def faulty(visit: Visit, error: MessageError) -> McpExchange:
     malformed = error.rpc_code in (messages.PARSE_ERROR, messages.INVALID_REQUEST)
     status = error.status if visit.era.is_modern or malformed else OK
     yield Note(visit.log.refusal(status, error.brief))
-    yield Respond(status, messages.error(error.id, error.rpc_code, error.what, error.data))
+    yield from reply(visit, status, messages.error(error.id, error.rpc_code, error.what, error.data))
 
 
 def _without_body(visit: Visit, inbound: Inbound) -> McpExchange:
