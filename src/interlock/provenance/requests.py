@@ -55,6 +55,9 @@ _PHRASES = {
     "send": re.compile(r"\b(?:get back to|follow up (?:with|on)|drop \w+ a line|hand\b[^.]*\bto)\b"),
     "admin": re.compile(r"\bavailable to\b"),
 }
+_QUOTED = re.compile(
+    r"(?<!\w)[\"'\u201c\u2018\u201e\u00ab]([^\"'\u201c\u201d\u2018\u2019\u00bb\n]{2,200})[\"'\u201c\u201d\u2019\u00bb](?!\w)"
+)
 _HANDLED = frozenset({"write", "send", "money"})
 # Asked for only together with the kind of object: who asks for a meeting has not asked for a file.
 _OF_OBJECTS = frozenset({"write", "delete"})
@@ -157,7 +160,9 @@ class Request:
         common = bool(class_of(said[0])) or said[0].removesuffix("s") in every_noun()
         if not exactly and not common:
             return True
-        written = re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", self.said) is not None
+        # A word of a title in quotation marks is no title by itself.
+        said = _QUOTED.sub(lambda match: match[0] if match[1] == title.strip() else " ", self.said)
+        written = re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", said) is not None
         return written and not (common and title.strip().islower())
 
     def mentions(self, name: str) -> bool:
