@@ -3,6 +3,7 @@
 
 import base64
 from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -251,3 +252,10 @@ def test_whatever_a_server_says_there_is_an_answer(said: dict[str, Any], name: s
 def test_half_characters_are_read_like_others() -> None:
     assert of(tool(description="Find \ud800 a room.")) is not None
     assert suspicious(of(tool(description=f"\ud800 {ORDER}"))) == {"find_room"}
+
+
+def test_a_thousand_names_that_are_all_alike_are_told_of_a_few_each() -> None:
+    names = ["".join(letters) for letters in product("0oO", "1lI", "0oO", "1lI", "0oO", "1lI", "0oO")]
+    found = of(*(tool(name) for name in names))
+    assert {one.tool for one in found} == {*names}
+    assert len(found) < 40 * len(names)

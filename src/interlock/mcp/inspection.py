@@ -63,8 +63,8 @@ _NAME = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 _JOINED = re2.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)+\b|\b[a-z]+(?:[A-Z][a-z0-9]+)+\b")
 # More words than that are a sentence, and no value that an argument can have.
 LONGEST_VALUE = 7
-# What is read of all that one server says; real ones say a tenth of that.
-MOST_CHARS = 2_000_000
+# What is read of all that one server says: a second of work at most. Real ones say a tenth of that.
+MOST_CHARS = 500_000
 
 Servers = Mapping[str, Mapping[str, Mapping[str, Any]]]
 Scan = Callable[[str], Iterable[Signal]]

@@ -13,6 +13,8 @@ _DRAWN = str.maketrans(
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 # A slip in a shorter name makes another word more often than not.
 SHORTEST = 8
+# Whoever gives a thousand tools names that are all alike is told of a few of them.
+MOST_ALIKE = 8
 
 
 def spelled(name: str) -> str:
@@ -80,5 +82,6 @@ def alike(tools: Mapping[tuple[str, str], object]) -> Iterator[tuple[tuple[str, 
                     continue
                 if how != "slip" or is_slip(plain, spelled(other[1])):
                     found.setdefault(other, how)
-            known[kind, value].append(tool)
+            if len(known[kind, value]) < MOST_ALIKE:
+                known[kind, value].append(tool)
         yield from ((tool, other, how) for other, how in found.items())
