@@ -141,7 +141,8 @@ def _decided(visit: Visit, judge: AnswerJudge, verdict: CallVerdict, waits: Appr
     )  # fmt: skip
     yield Note(record_of(decision), durable=True)
     mine = yield Decide(decision)
-    visit.rules.approvals.put(decision, used_us=visit.now_us if mine and decision.reach is Reach.ONCE else 0)
+    if mine or not decision.granted:  # else somebody was quicker, and what he decided comes from the store
+        visit.rules.approvals.put(decision, used_us=visit.now_us if mine and decision.reach is Reach.ONCE else 0)
     return judge.lift(verdict, decision) if mine else verdict.turned_down(decision)
 
 
