@@ -77,3 +77,12 @@ def test_it_means_the_same_and_writing_it_again_changes_nothing(value: object) -
 @given(st.dictionaries(st.text(), st.integers(-9, 9)))
 def test_the_order_of_keys_says_nothing(value: dict[str, int]) -> None:
     assert canonical(dict(reversed(value.items()))) == canonical(value)
+
+
+@pytest.mark.parametrize("depth", [129, 1_000, 100_000])
+def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
+    value: object = {}
+    for _ in range(depth):
+        value = [value]
+    with pytest.raises(ValueError, match="too deeply"):
+        canonical(value)

@@ -4,27 +4,35 @@ import json
 import math
 from typing import Any
 
+# Whoever reads the document again may have less of the stack left. Definitions are nested ten deep.
+DEEPEST = 128
+
 
 def canonical(value: Any) -> bytes:
-    """The canonical bytes of a JSON value. Raises: ValueError for what JSON or a double cannot hold.
+    """The canonical bytes of a JSON value.
+
+    Raises: ValueError for what JSON or a double cannot hold, and for what is nested deeper than `DEEPEST`.
 
     >>> canonical({"b": [1.0, 1e21, 1e-7, "é"], "a": None})
     b'{"a":null,"b":[1,1e+21,1e-7,"\\xc3\\xa9"]}'
     """
-    return _spelled(value).encode()
+    return _spelled(value, 0).encode()
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: Any, depth: int) -> str:
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
     if value is None or isinstance(value, bool | str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_spelled, value))}]"
+        return f"[{','.join([_spelled(inner, depth + 1) for inner in value])}]"
     if isinstance(value, dict):
         # RFC 8785, section 3.2.3: by UTF-16 code units.
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
-        return f"{{{','.join(f'{json.dumps(key, ensure_ascii=False)}:{_spelled(value[key])}' for key in keys)}}}"
+        said = [f"{json.dumps(key, ensure_ascii=False)}:{_spelled(value[key], depth + 1)}" for key in keys]
+        return f"{{{','.join(said)}}}"
     raise ValueError(f"no JSON: {type(value).__name__}")
 
 
