@@ -64,14 +64,13 @@ def memory(tasks: int) -> float:
     for number in range(tasks):
         task = Task(f"t{number}", "w", f"Send bob@corp.example note {number}.", 1, HOUR_US)
         held = memories.of(task, 2)
-        size = held.size_bytes
         for turn in range(CALLS):
             call = ToolCall((), f"{number}-{turn}", "read_mail", json.dumps({"id": f"{number}-{turn}"}))
             text = (f"Mail {number} {turn}: " + f"words of a mail that is number {number}, " * 100)[:RESULT_CHARS]
             held.add(call, Origin.UNTRUSTED)
             held.add(Text((), Channel.TOOL_RESULT, text, "read_mail", call.call_id), Origin.UNTRUSTED, reading)
         assert Origin.USER in judge(sending, labels, held.conversation).origins
-        memories.grown(size, held, 2)
+        memories.grown(held, 2)
     return rss_mb() - before
 
 
