@@ -70,6 +70,15 @@ def test_no_description_makes_a_dangerous_name_harmless(name: str, arguments: li
     assert labels(name, assured, *arguments).sink not in HARMLESS
 
 
+@pytest.mark.parametrize("name", "run_command post_tweet transfer_funds get_and_delete refund fetch_url kill".split())
+def test_innocent_arguments_make_no_dangerous_name_harmless(name: str) -> None:
+    innocent = (
+        "limit page offset query sort fields cursor start_date city latitude symbol language units profile".split()
+    )
+    for count in (0, 5, len(innocent)):
+        assert labels(name, "Get the details of an item.", *innocent[:count]).sink not in HARMLESS
+
+
 @given(st.text(max_size=300))
 def test_whatever_a_description_says_a_payment_is_none_that_only_reads(description: str) -> None:
     assert labels("pay_supplier", description, "supplier", "iban", "amount").sink not in HARMLESS

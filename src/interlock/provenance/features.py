@@ -20,7 +20,7 @@ from interlock.provenance.languages import english, plain
 from interlock.provenance.names import LONGEST, choices, known, properties, words
 from interlock.provenance.sinks import KEPT, LONGEST_VERB, SWITCHES, class_of, plain_verb, sink_of, verb_at
 
-MOST_ARGUMENTS = 40
+MOST_ARGUMENTS = 256
 MOST_WORDS = 20
 FIRST_CHARS = 600
 DESCRIBED_CHARS = 200

@@ -2,8 +2,8 @@
 
 The model weighs the marks of a definition (`features.py`); its weights were learned from labelled tools. Rules:
 
-1. Harmless is only what both find so, or what the model is nearly sure of, with the description and without it: no
-   text of a server makes a tool harmless whose name and arguments say otherwise.
+1. Harmless is only what both find so: no text of a server, and no number of innocent arguments, makes a tool harmless
+   whose name says otherwise. Where the rules know no word of it, the model has to be nearly sure.
 2. Where the model hesitates between two dangerous classes, the worse one counts if the rules say so too.
 3. A result is trusted if the rules say so and the model does not object, or if a tool that changes nothing is, for
    the model, surely about what its service itself asserts.
@@ -22,9 +22,9 @@ from interlock.provenance.sinks import UNKNOWN, WORST_FIRST, sink_of
 
 HARMLESS = frozenset({"none", "read"})
 OUTSIDE = frozenset({"send", "publish", "fetch", "money", UNKNOWN})
-# How sure the model has to be that a tool is harmless: where the rules agree, where they do not, and without the
-# description. Chosen by cross-validation by server, for no more than 1 % of dangerous tools taken for harmless.
-AGREED, ALONE, UNDESCRIBED = 0.5, 0.9, 0.6
+# How sure the model has to be that a tool is harmless: where the rules agree, and where they know no word of it.
+# Chosen by cross-validation by server, for no more than 1 % of dangerous tools taken for harmless.
+AGREED, ALONE = 0.5, 0.9
 # Below the first the model hesitates; above the second a worse class is not out of the question.
 HESITATES, POSSIBLE = 0.5, 0.2
 # Where no word of a name is known, and the description does not make up for it.
@@ -52,8 +52,11 @@ class Judgement(NamedTuple):
 def judged(name: str, definition: ToolDefinition, said: Said, model: ToolModel) -> Judgement:
     """The labels of a tool whose description says something."""
     found = marks(name, definition, said)
-    sink = _sink(found, sink_of(name, definition), model)
-    untrusted, secret, open_world, reversible = _traits(found, sink, output_of(name, definition, sink), model)
+    rule = sink_of(name, definition)
+    sink = _sink(found, rule, model)
+    # That it only computes, a description alone does not make believe.
+    output = output_of(name, definition, "read" if sink == "none" != rule else sink)
+    untrusted, secret, open_world, reversible = _traits(found, sink, output, model)
     return Judgement(
         sink, untrusted, secret, open_world, reversible,
         kinds=kinds(said, sink, model),
@@ -79,19 +82,11 @@ def _chances(found: Iterable[str], model: ToolModel) -> dict[str, float]:
     return dict(zip(model.sinks, shares(weights), strict=True))
 
 
-def _harmless(chances: Mapping[str, float]) -> float:
-    return sum(chances[sink] for sink in HARMLESS)
-
-
 def _sink(found: list[str], rule: str, model: ToolModel) -> str:
     chances = _chances(found, model)
     worse = max((sink for sink in model.sinks if sink not in HARMLESS), key=chances.__getitem__)
-    if rule in HARMLESS:
-        harmless = _harmless(chances) >= AGREED
-    else:
-        bare = [mark for mark in found if not mark.startswith("d")]
-        harmless = _harmless(chances) >= ALONE and _harmless(_chances(bare, model)) >= UNDESCRIBED
-    if harmless:
+    sure = AGREED if rule in HARMLESS else ALONE
+    if rule in HARMLESS | {UNKNOWN} and sum(chances[sink] for sink in HARMLESS) >= sure:
         return max(sorted(HARMLESS), key=chances.__getitem__)
     if rule == UNKNOWN:
         return worse if chances[worse] >= UNHEARD else UNKNOWN
@@ -105,8 +100,9 @@ def _traits(found: list[str], sink: str, rule: tuple[bool, bool], model: ToolMod
     marked = ["bias", *found, "k=" + sink, *(f"k={sink}&{mark}" for mark in found if mark.startswith(("o=", "do=")))]
     outsiders, confidential, outside, back = map(_chance, _sum(marked, model.traits, 4))
     if rule[0]:
-        bare = [mark for mark in marked if not mark.startswith("d") and "&do=" not in mark]
-        sure = sink in HARMLESS and _chance(_sum(bare, model.traits, 4)[0]) < OUTSIDERS_AGREED
+        bare = ["bias", *(mark for mark in found if not mark.startswith("d"))]
+        own = sink in HARMLESS and "o=outside_nouns" not in found
+        sure = own and _chance(_sum(bare, model.traits, 4)[0]) < OUTSIDERS_AGREED
         untrusted = not sure or outsiders >= OUTSIDERS_ALONE
     else:
         untrusted = outsiders >= OUTSIDERS_AGREED
