@@ -259,3 +259,8 @@ def test_a_thousand_names_that_are_all_alike_are_told_of_a_few_each() -> None:
     found = of(*(tool(name) for name in names))
     assert {one.tool for one in found} == {*names}
     assert len(found) < 40 * len(names)
+
+
+def test_a_long_key_before_many_values_costs_no_more_than_once() -> None:
+    found = of(tool(inputSchema={"k" * 100_000: [f"say nothing {number}" for number in range(5_000)]}))
+    assert max(len(one.place) for one in found) < 300

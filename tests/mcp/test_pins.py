@@ -50,3 +50,13 @@ def test_the_difference_names_the_place_and_both_texts() -> None:
         ("inputSchema.properties.note.type", "", "string"),
     ]
     assert ("name", "", "pay") in list(differences(replace(changed, document="")))
+
+
+def test_long_keys_make_no_long_places_and_stay_apart() -> None:
+    def schema(value: str) -> dict[str, Any]:
+        return {"name": "pay", "inputSchema": {"x" * 5_000 + "a": "1", "x" * 5_000 + "b": value}}
+
+    first = offered("bank", schema("1"), None, trusted=True, now_us=1)
+    ((place, was, now),) = differences(offered("bank", schema("2"), first, trusted=True, now_us=2))
+    assert (was, now) == ("1", "2")
+    assert len(place) < 200

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from interlock.mcp.pins import LONGEST_KEY, inside
+
 # A real definition has a few hundred texts at depths below ten. What is larger is not read to its end, and said so.
 MOST_PARTS = 20_000
 MOST_CHARS = 200_000
@@ -72,8 +74,13 @@ def _said(place: str, text: str, role: Role) -> Said:
 def _keys(value: dict[str, Any], place: str, *, names: bool) -> Iterator[Said]:
     """The keys that somebody chose: those of properties, and whatever does not look like a keyword."""
     for key in value:
-        if names or not key.isascii() or not key.replace("_", "").replace("$", "").replace("-", "").isalnum():
-            yield _said(f"{place}.{key}" if place else key, key, Role.NAME)
+        if (
+            names
+            or len(key) > LONGEST_KEY
+            or not key.isascii()
+            or not key.replace("_", "").replace("$", "").replace("-", "").isalnum()
+        ):
+            yield _said(inside(place, key), key, Role.NAME)
 
 
 def _inner(
@@ -82,7 +89,7 @@ def _inner(
     inner = Role.VALUE if key in _VALUES and not named else role
     if not depth and key == "name":
         inner = Role.NAME
-    return value, f"{place}.{key}" if place else key, inner, key in _NAMED and not named, depth + 1
+    return value, inside(place, key), inner, key in _NAMED and not named, depth + 1
 
 
 def arguments(tool: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -95,7 +102,7 @@ def arguments(tool: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, 
         if isinstance(value, dict):
             inner = value.get("properties")
             for name, schema in inner.items() if isinstance(inner, dict) else ():
-                yield f"{place}.properties.{name}", name, schema if isinstance(schema, dict) else {}
-            left += [(schema, f"{place}.{key}") for key, schema in value.items() if isinstance(schema, dict | list)]
+                yield inside(f"{place}.properties", name), name, schema if isinstance(schema, dict) else {}
+            left += [(schema, inside(place, key)) for key, schema in value.items() if isinstance(schema, dict | list)]
         elif isinstance(value, list):
             left += [(schema, f"{place}[{n}]") for n, schema in enumerate(value)]

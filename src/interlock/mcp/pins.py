@@ -10,6 +10,8 @@ from typing import Any
 from interlock.mcp.canonical import canonical
 
 FIRST_USE = "first-use"
+# Of a key in the name of a place; SEP-986 gives a tool's name so much.
+LONGEST_KEY = 128
 
 
 class Standing(Enum):
@@ -74,10 +76,21 @@ def differences(pin: Pin) -> Iterator[tuple[str, str, str]]:
             yield place, was.get(place, ""), now.get(place, "")
 
 
+def inside(place: str, key: str) -> str:
+    """The place of a key. A very long one is cut, and its hash tells it from others: places are many.
+
+    >>> inside("inputSchema", "type"), inside("", "x" * 500)[-14:]
+    ('inputSchema.type', '…#c38c2bf3055c')
+    """
+    if len(key) > LONGEST_KEY:
+        key = f"{key[:LONGEST_KEY]}…#{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    return f"{place}.{key}" if place else key
+
+
 def _leaves(value: object, place: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{place}.{key}" if place else key)
+            yield from _leaves(inner, inside(place, key))
     elif isinstance(value, list) and value:
         for index, inner in enumerate(value):
             yield from _leaves(inner, f"{place}[{index}]")
