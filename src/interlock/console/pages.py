@@ -227,7 +227,6 @@ class Pages:
         hint = ["The log of interlock itself has the fault under the request below."]
         return self.frame.alone(request, 500, "This page failed.", hint, home=True)
 
-
     def _waiting(self) -> int:
         """How many calls wait for a person."""
         now_us = self._sources.now_us()
