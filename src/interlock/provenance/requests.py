@@ -8,13 +8,13 @@ import re
 from collections.abc import Collection, Iterable
 
 from interlock.knowledge import request_words, tool_words
-from interlock.provenance.clauses import all_stems, clauses, every_noun, governs, is_common, spoken_of
+from interlock.provenance.clauses import Clause, all_stems, clauses, every_noun, governs, is_common, spoken_of
 from interlock.provenance.dates import date_forms
 from interlock.provenance.names import words
 from interlock.provenance.sinks import class_of
 
 # Texts of users that are looked at, in characters: a pasted book does not ask for more than its beginning and end.
-MOST_CHARS = 200_000
+MOST_CHARS = 40_000
 _WORD = re.compile(r"[^\W\d_]+")
 _FILE = re.compile(r"(?<=\w)\.(?:csv|docx?|html?|json|md|odt|pdf|pptx?|py|txt|xlsx?|ya?ml)\b")
 _NAME = re.compile(r"[^\W_]+")
@@ -36,8 +36,8 @@ _COMMON_WORDS = frozenset(
 _SENTENCE = re.compile(r"[.!?;\n]\s+|\n")
 # Values that are told from others by their shape alone.
 _SHAPES = (
-    re.compile(r"[\w ()-]*[\w)]\.(?:csv|docx?|html?|json|md|odt|pdf|pptx?|py|txt|xlsx?|ya?ml)\b", re.IGNORECASE),
-    re.compile(r"(?<![\w/.:])(?:[\w.-]+)?(?:/[\w.-]+)+/?"),
+    re.compile(r"[\w ()-]{0,80}[\w)]\.(?:csv|docx?|html?|json|md|odt|pdf|pptx?|py|txt|xlsx?|ya?ml)\b", re.IGNORECASE),
+    re.compile(r"(?<![\w/.:-])[\w.-]{0,80}(?:/[\w.-]{1,80}){1,20}/?"),
     re.compile(r"\b[A-Z]{2,10}[- ]?\d{1,8}\b"),
     re.compile(r"\b(?=[0-9a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,64}\b"),
 )
@@ -73,7 +73,9 @@ class Request:
     """The words of a user's texts; made once for a conversation in which something is to be decided."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self.said = "\n".join(texts)[:MOST_CHARS]
+        said_all = "\n".join(texts)
+        half = MOST_CHARS // 2
+        self.said = said_all if len(said_all) <= MOST_CHARS else f"{said_all[:half]}\n{said_all[-half:]}"
         self.text = self.said.lower()
         # `notes.txt` is a word for a file.
         self._plain = _FILE.sub(" file", self.text)
@@ -81,6 +83,7 @@ class Request:
         # `Delete it` is about what the sentence before it names.
         parts = _SENTENCE.split(self._plain)
         self._sentences = [". ".join(pair) for pair in zip(["", *parts], parts, strict=False)]
+        self._read: list[list[Clause]] | None = None
         self._words = frozenset(said)
         self._stems = all_stems(" ".join(said))
         self._names = frozenset(_NAME.findall(self.text))
@@ -115,7 +118,7 @@ class Request:
     def act_words(self, tool: str, sink: str) -> frozenset[str]:
         """The words, in plain form, of what the request wants done that a tool with this sink does."""
         _, asking = _asking(tool, sink)
-        parts = [about for sentence in self._sentences for about in spoken_of(clauses(sentence), asking)]
+        parts = [about for one in self._clauses() for about in spoken_of(one, asking)]
         return frozenset[str]().union(*parts)
 
     def _means(self, verbs: frozenset[str], said: Collection[str]) -> bool:
@@ -126,7 +129,13 @@ class Request:
         return self._governs(verbs, kinds)
 
     def _governs(self, verbs: frozenset[str], kinds: Collection[str]) -> bool:
-        return any(governs(clauses(sentence), verbs, kinds) for sentence in self._sentences)
+        return any(governs(one, verbs, kinds) for one in self._clauses())
+
+    def _clauses(self) -> list[list[Clause]]:
+        """The clauses of each sentence, with those of the one before it."""
+        if self._read is None:
+            self._read = [clauses(sentence) for sentence in self._sentences]
+        return self._read
 
     def _puts_into(self, kinds: Collection[str]) -> bool:
         """Whether something is to be made into such an object: `sum it up in a new file`."""
@@ -161,8 +170,8 @@ class Request:
         if not exactly and not common:
             return True
         # A word of a title in quotation marks is no title by itself.
-        said = _QUOTED.sub(lambda match: match[0] if match[1] == title.strip() else " ", self.said)
-        written = re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", said) is not None
+        unquoted = _QUOTED.sub(lambda match: match[0] if match[1] == title.strip() else " ", self.said)
+        written = re.search(rf"(?<![\w.]){re.escape(title.strip())}(?![\w@]|\.\w)", unquoted) is not None
         return written and not (common and title.strip().islower())
 
     def mentions(self, name: str) -> bool:
