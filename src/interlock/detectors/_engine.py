@@ -1,5 +1,7 @@
 """Runs every detector over a text in one pass: a set of all their marks first, and only who is marked then."""
 
+import re
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -23,6 +25,9 @@ DISGUISE = "obfuscated-text"
 DISGUISED = 900
 # Of what a text says when it is decoded, this much is shown.
 LONGEST_SHOWN = 400
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Finding(NamedTuple):
@@ -76,9 +81,12 @@ class Engine:
         if not readers or not text:
             return ()
         wanted = only is None or OWN in only
+        plain = text.isascii()
+        if not plain:
+            # No expression can be matched on halves of characters, which JSON can hold.
+            text = _HALVES.sub("\ufffd", text)
         own = self._own(text) if channel is Channel.OUTPUT and self._secrets and wanted else []
         numbers = self._marks.Match(text) or ()
-        plain = text.isascii()
         if not numbers and not own and plain:
             return ()
         signals = own + self._detected(text, numbers, readers)
@@ -104,14 +112,17 @@ class Engine:
             return
         taken: dict[tuple[str, str], list[Span]] = {}
         for finding in known:
-            taken.setdefault(finding.signal[:2], []).append(finding.signal.span)
+            insort(taken.setdefault(finding.signal[:2], []), finding.signal.span)
         disguises = any(detector.meta.id == DISGUISE for detector in readers)
         for signal in self._detected(view.text, self._marks.Match(view.text) or (), reading.values()):
             span = view.span(*signal.span)
             before = taken.setdefault(signal[:2], [])
-            if any(span.start < other.end and other.start < span.end for other in before):
+            place = bisect_left(before, span)
+            if any(
+                span.start < other.end and other.start < span.end for other in before[max(0, place - 1) : place + 1]
+            ):
                 continue
-            before.append(span)
+            before.insert(place, span)
             said = view.text[signal.span.start : signal.span.end]
             yield Finding(signal._replace(span=span), view.forms, said[:LONGEST_SHOWN])
             piece = text[span.start : span.end]
@@ -134,12 +145,15 @@ class Engine:
         Whoever holds back more than that for a reason of his own asks again, with the text up to there: a detector
         that looks back must find what it looks for in what is left.
         """
+        plain = text.isascii()
+        if not plain:
+            text = _HALVES.sub("\ufffd", text)
         at = len(text)
         for detector in self._readers[channel]:
             if only is not None and detector.meta.id not in only:
                 continue
             at = min(at, detector.pending(text[:at] if detector.looks_back else text))
-        return at if text.isascii() else self._pending_folded(text, at, channel, only)
+        return at if plain else self._pending_folded(text, at, channel, only)
 
     def _pending_folded(self, text: str, at: int, channel: Channel, only: frozenset[str] | None) -> int:
         """The same for what `text` says by character; `at` is the answer so far."""
