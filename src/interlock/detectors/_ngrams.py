@@ -16,6 +16,10 @@ BUCKETS = 1 << BITS
 # Orders within documents are a sentence or two.
 WINDOW, STRIDE = 256, 128
 ORDERS = (3, 4, 5)
+# A shorter text counts as if it had this length: few n-grams say little.
+SHORTEST = 24
+# Windows in one go, so that all vectors stay in the processor's cache, and what is read before them for their words.
+BLOCK, BEFORE = 32, 64
 Codes: TypeAlias = NDArray[np.uint32]
 Numbers: TypeAlias = NDArray[np.int64]
 
@@ -98,16 +102,24 @@ def windows(length: int) -> tuple[Numbers, Numbers]:
 
 def scores(text: str, weights: NDArray[np.int8]) -> tuple[Numbers, Numbers, NDArray[np.float64]]:
     """The windows of a text that is not empty (starts, ends) and the score of each, in units of the weights."""
-    codes = read(text)
+    starts, ends = windows(len(text))
+    found = np.empty(len(starts))
+    for block in range(0, len(starts), BLOCK):
+        here = slice(block, block + BLOCK)
+        found[here] = _block(text, starts[here], ends[here], weights)
+    return starts, ends, found
+
+
+def _block(text: str, starts: Numbers, ends: Numbers, weights: NDArray[np.int8]) -> NDArray[np.float64]:
+    """The scores of windows that follow each other; n-grams may begin a little before them."""
+    low = max(0, int(starts[0]) - BEFORE)
+    codes = read(text[low : int(ends[-1])])
     parts = np.zeros(len(codes), np.int32)
     for numbers, places in buckets(codes):
-        if isinstance(places, slice):
-            parts[places] += weights[numbers]
-        else:
-            np.add.at(parts, places, weights[numbers])
+        # INVARIANT: no two n-grams of a kind end at one place.
+        parts[places] += weights[numbers]
     sums = np.zeros(len(codes) + 1, np.int64)
     np.cumsum(parts, out=sums[1:])
-    starts, ends = windows(len(text))
     # The space before the text belongs to the first window, that behind it to the last.
-    first, last = starts + (starts > 0), ends + 1 + (ends == len(text))
-    return starts, ends, (sums[last] - sums[first]) / np.sqrt(np.maximum(ends - starts, 24))
+    first, last = starts - low + (starts > 0), ends - low + 1 + (ends == len(text))
+    return np.asarray((sums[last] - sums[first]) / np.sqrt(np.maximum(ends - starts, SHORTEST)))

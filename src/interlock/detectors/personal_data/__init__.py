@@ -1,11 +1,11 @@
 """What identifies a person: addresses, account and phone numbers, and the numbers that states give to people.
 
-What: e-mail addresses, payment cards, IBAN, phone numbers, and personal numbers of the US, Germany, the Netherlands,
-Spain, France, Poland, the UK, Italy, India, Brazil and China. A number counts if its prefix, length and check digits
-are right; where that says little, a word such as `phone` or `ssn` must stand within 48 characters before it, and
+What: e-mail addresses, payment cards, IBAN, phone numbers, passport and medical record numbers, and the numbers that
+over 40 states give to people (see `checks` and `national`). A number counts if its prefix, length and check digits are
+right; where that says little, a word such as `phone` or `ssn` must stand within 48 characters before it, and
 the nearest such word decides. Why: it may be no business of the model, of who reads its answer, or of the log.
 Limits: names, postal addresses and dates of birth have no form that can be recognised, and are not seen; nor are
-numbers that are spelled out, broken up or encoded, or that other states give out. IP addresses are not taken
+numbers that are spelled out or broken up, or that other states give out. IP addresses are not taken
 for persons.
 """
 
@@ -16,6 +16,7 @@ from functools import partial
 
 from interlock.detectors import Detector
 from interlock.detectors.personal_data import checks
+from interlock.detectors.personal_data.national import FORMS, NATIONAL
 from interlock.model.event import Channel, Signal, Span
 from interlock.model.meta import Confidence, Example, Maturity, Meta, Severity
 
@@ -65,6 +66,7 @@ _SAYS = {
     }.items()
     for word in words.split()
 }
+_SAYS |= {word: word for national in NATIONAL for word in national.words.split() if word not in _SAYS}
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d\d(?!\d)")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _NO_CHAR = re.compile(r"[^0-9A-Za-z]")
@@ -112,7 +114,7 @@ def _national_phone(text: str) -> bool:
 _GAP = rf"(?:[{_SPACE}.\-\u2011/()]{{0,3}})"
 # The letters that the prefix of a UK national insurance number has.
 _NINO = "[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
-NUMBERS = (
+NUMBERS: tuple[_Number, ...] = (
     _number(
         "card", 950,
         rf"[2-6]\d{{13,18}}|[2-6]\d{{3}}({_BREAK})\d{{4}}\2\d{{4}}\2\d{{4}}(?:\2\d{{3}})?"
@@ -149,6 +151,13 @@ NUMBERS = (
         "cn_resident_id", 950, r"[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]",
         partial(_chars, checks.cn_resident_id),
     ),
+)  # fmt: skip
+NUMBERS += tuple(
+    _number(
+        one.rule, 900, one.form, partial(_chars, one.valid), *(_SAYS[word] for word in one.words.split()),
+        before=one.before,
+    )
+    for one in NATIONAL
 )  # fmt: skip
 _DIGITS = re.compile("[0-9]+")
 _IBAN = re.compile(rf"{_LEFT}[A-Za-z]{{2}}\d\d[{_SPACE}]?[0-9A-Za-z]", re.ASCII)
@@ -285,7 +294,7 @@ DETECTOR = Detector(
     channels=frozenset(
         {Channel.USER, Channel.SYSTEM, Channel.TOOL_RESULT, Channel.RETRIEVED, Channel.ASSISTANT, Channel.OUTPUT}
     ),
-    marks=_FORMS,
+    marks=(*_FORMS, *FORMS),
     detect=_detect,
     reach=REACH,
     pending=_pending,
