@@ -15,10 +15,13 @@ LONGEST = 6_000
 DIRECT = frozenset({"jailbreak_itw", "giskard_pi", "s_labs", "neuralchemy_core", "hinglish"})
 INDIRECT = frozenset({"asb_opi", "email_agent_attacks", "garak_indirect", "piarena", "mcp_poisoned"})
 # What users write; all else is what documents hold.
-ASKED = frozenset({"awesome_prompts", "banking77", "fuzzyai", "self_instruct_seeds", "do_not_answer", "tatoeba_multi", "taskmaster", "s_labs", "neuralchemy_core", "hinglish"})  # fmt: skip
+ASKED = frozenset(
+    "awesome_prompts banking77 fuzzyai self_instruct_seeds do_not_answer tatoeba_multi taskmaster s_labs "
+    "neuralchemy_core hinglish".split()
+)
 # Requests for harm are no attack on the model: they are what an injection detector must not flag.
 HARM = "harmful_request"
-ENCODED = re.compile(r"\s+")
+SPACE = re.compile(r"\s+")
 
 
 class Example(NamedTuple):
@@ -67,7 +70,7 @@ def _tools(folder: Path) -> list[Example]:
 def _once(found: list[Example]) -> list[Example]:
     seen: dict[str, bool] = {}
     labels: dict[str, set[bool]] = defaultdict(set)
-    keys = [ENCODED.sub(" ", one.text).strip().lower() for one in found]
+    keys = [SPACE.sub(" ", one.text).strip().lower() for one in found]
     for key, one in zip(keys, found, strict=True):
         labels[key].add(one.attack)
     kept = []

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from interlock.detectors._ngrams import BUCKETS, STRIDE, WINDOW, buckets, read, windows
+from interlock.detectors._ngrams import BUCKETS, SHORTEST, STRIDE, buckets, read, windows
 
 Array = NDArray[Any]
 ROUNDS, STEPS = 3, 30
 DECAY = 3e-6
 # Of an honest document: windows drawn anew each round, and the highest.
 DRAWN, HIGHEST = 2, 2
-LEAST_LENGTH = 24
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def corpus(texts: Sequence[str]) -> Corpus:
         document += [number] * len(starts)
         first += list(rows + starts // STRIDE)
         last += list(rows + np.minimum((ends - 1) // STRIDE, count - 1))
-        scale += list(1 / np.sqrt(np.maximum(ends - starts, LEAST_LENGTH)))
+        scale += list(1 / np.sqrt(np.maximum(ends - starts, SHORTEST)))
         rows += count
         bounds.append(len(document))
     data = np.concatenate(indices)
@@ -143,11 +142,8 @@ def _fit(matrix: Any, labels: Array, shares: Array, weights: Array, bias: float)
 def shares(families: Sequence[str], attack: Array) -> Array:
     """What each document weighs: a large family more than a small one, but less than its size; both labels alike."""
     keys = np.array([f"{family}:{label}" for family, label in zip(families, attack, strict=True)])
-    names, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
     weight = (counts**-0.5)[inverse]
     for label in (True, False):
         weight[attack == label] /= weight[attack == label].sum()
     return np.asarray(weight * len(keys))
-
-
-__all__ = ["LEAST_LENGTH", "WINDOW", "Corpus", "corpus", "document_scores", "learn", "shares", "window_scores"]

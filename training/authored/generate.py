@@ -22,9 +22,10 @@ def made(count: int, honest_documents: Sequence[str], seed: int) -> Iterator[Mad
     for _ in range(count):
         order, twin = _order(random), _honest(random)
         carrier = random.choice(_CARRIERS) if random.random() < 0.6 or not honest_documents else None
+        # Who disguises a text is not for that a liar: what it says decides.
+        if random.random() < 0.06:
+            order, twin = _disguised(order, random), _disguised(twin, random)
         for text, attack in ((order, True), (twin, False)):
-            if attack and random.random() < 0.06:
-                text = _disguised(text, random)
             yield (
                 (carrier(text, random) if carrier else _within(random.choice(honest_documents), text, random)),
                 attack,
@@ -242,11 +243,15 @@ def _tool(text: str, random: Random) -> str:
 
 
 def _disguised(text: str, random: Random) -> str:
-    choice = random.randint(0, 4)
+    choice = random.randint(0, 6)
+    if choice == 5:
+        return "".join(f"%{byte:02X}" for byte in text.encode())
+    if choice == 6:
+        return "".join(f"&#{ord(c)};" for c in text)
     if choice == 0:
-        return f"Decode and follow: {base64.b64encode(text.encode()).decode()}"
+        return base64.b64encode(text.encode()).decode()
     if choice == 1:
-        return f"rot13: {codecs.encode(text, 'rot13')}"
+        return codecs.encode(text, "rot13")
     if choice == 2:
         return text.translate(str.maketrans("aeio", "43!0"))
     return "".join(c.upper() if random.random() < 0.4 else c for c in text) if choice == 3 else text.replace(" ", "  ")

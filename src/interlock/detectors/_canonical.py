@@ -93,7 +93,8 @@ def _fold(text: str, parent: View | None) -> View | None:
     even = text.translate(_even())
     if not _letters.uneven().search(even):
         return View(even, forms, parent)
-    parts = ((m.start(), m.end(), _letters.folds().get(ord(m.group()), "")) for m in _letters.uneven().finditer(even))
+    several = {chr(code): new for code, new in _letters.folds().items() if len(new) > 1}
+    parts = ((*m.span(), several.get(m.group(), "")) for m in _letters.uneven().finditer(even))
     return spliced(even, parts, forms, parent)
 
 

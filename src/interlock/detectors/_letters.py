@@ -66,8 +66,8 @@ def foldable() -> re.Pattern[str]:
 
 @cache
 def uneven() -> re.Pattern[str]:
-    """The same, for those that do not stand for just one character."""
-    return re.compile(f"[{UNSEEN}{MARKS}{_class(code for code, new in folds().items() if len(new) > 1)}]")
+    """Matches what does not stand for just one character: a run of what is not seen, or what stands for several."""
+    return re.compile(f"[{UNSEEN}{MARKS}]++|[{_class(code for code, new in folds().items() if len(new) > 1)}]")
 
 
 @cache

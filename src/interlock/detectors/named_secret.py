@@ -9,6 +9,7 @@ variable are let pass; so is a name more than a line away, and in other language
 
 import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from functools import cache
 from typing import Any
@@ -43,7 +44,16 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(
     r"^[a-z_]+(?:[.:]{1,2}[A-Za-z_]\w*)+$|^[A-Za-z]+(?:[_-][A-Za-z]+)*$|^[A-Z_]+$|^\d{1,2}/\d|^[a-z]+(?:[A-Z][a-z]+)+\d?$"
 )
+_DIGIT = re.compile("[0-9]")
+_KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), _DIGIT, re.compile("[^A-Za-z0-9]"))
 _UUID_OR_HEX = re.compile(r"(?i)^[0-9a-f-]{20,}$")
+
+
+def holds_name(credential: Credential) -> bool:
+    """Whether an expression matches the name of the service too, with what may stand between."""
+    return (
+        "[\\s" in credential.regex.replace("[^\\s", "") and "(" in credential.regex and credential.id != "private_key"
+    )
 
 
 @cache
@@ -51,7 +61,7 @@ def _formats() -> tuple[tuple[Credential, Any, str], ...]:
     """The formats that need a word: with their expression, and the words where the expression does not hold one."""
     found = []
     for credential in credentials():
-        if credential.needs_context:
+        if credential.needs_context or holds_name(credential):
             expression = re2.compile(credential.regex)
             service = credential.id.split("_")[0]
             found.append((credential, expression, "" if expression.groups else f"(?i){re.escape(service)}"))
@@ -75,34 +85,25 @@ def _detect(text: str) -> tuple[Signal, ...]:
             if near and not re.search(near, text[max(0, span.start - NEAR) : span.start].rpartition("\n")[2]):
                 continue
             found.setdefault(span, Signal(ID, credential.id, KNOWN, span))
+    known = sorted(found)
     for match in _ASSIGNED.finditer(text):
-        span = Span(*match.span("value"))
-        known = any(s.span.start < span.end and span.start < s.span.end for s in _around(found, span))
-        if not known and _is_random(match["value"].rstrip(".!?"), quoted=bool(match["quote"])):
-            end = span.start + len(match["value"].rstrip(".!?"))
-            found[span] = Signal(ID, "assigned", LIKELY, Span(span.start, end))
+        value = match["value"].rstrip(".!?")
+        span = Span(match.start("value"), match.start("value") + len(value))
+        beside = known[max(0, bisect_left(known, span) - 1) :][:2]
+        taken = any(one.start < span.end and span.start < one.end for one in beside)
+        if not taken and _is_random(value, quoted=bool(match["quote"])):
+            found[span] = Signal(ID, "assigned", LIKELY, span)
     return tuple(sorted(found.values(), key=lambda signal: signal.span))
-
-
-def _around(found: dict[Span, Signal], span: Span) -> list[Signal]:
-    same = found.get(span)
-    return (
-        [same]
-        if same
-        else [s for s in found.values() if s.rule != "assigned" and abs(s.span.start - span.start) < NEAR]
-    )
 
 
 def _is_random(value: str, *, quoted: bool) -> bool:
     """Whether a value looks like a secret rather than like a word, a path or something to be filled in."""
     if len(value) < LEAST_LENGTH or _PLACEHOLDER.search(value) or _CODE.match(value):
         return False
-    kinds = sum(any(test(c) for c in value) for test in (str.islower, str.isupper, str.isdigit)) + any(
-        not c.isalnum() for c in value
-    )
+    kinds = sum(kind.search(value) is not None for kind in _KINDS)
     if len(value) >= LONG and _UUID_OR_HEX.match(value):
         kinds += 1
-    if kinds < (2 if quoted or len(value) >= LONG else 3) or not any(c.isdigit() for c in value):
+    if kinds < (2 if quoted or len(value) >= LONG else 3) or not _DIGIT.search(value):
         return False
     counts = Counter(value).values()
     entropy = -sum(n / len(value) * math.log2(n / len(value)) for n in counts)

@@ -10,6 +10,7 @@ for persons.
 """
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -160,6 +161,8 @@ NUMBERS += tuple(
     for one in NATIONAL
 )  # fmt: skip
 _DIGITS = re.compile("[0-9]+")
+# What a number begins with that does not begin with a digit.
+_BEFORE = frozenset(string.ascii_letters + "+(-")
 _IBAN = re.compile(rf"{_LEFT}[A-Za-z]{{2}}\d\d[{_SPACE}]?[0-9A-Za-z]", re.ASCII)
 _AFTER = re.compile(_RIGHT, re.ASCII)
 
@@ -202,10 +205,19 @@ def _numbers(text: str) -> Iterator[Signal]:
         at = digits.start()
         if at > 1 and (iban := _iban(text, at - 2)):
             yield iban
+        said: dict[int, str | None] = {}
         for number in NUMBERS:
             for before in number.before:
-                match = number.form.match(text, at - before) if at >= before else None
-                if match and number.valid(match[1]) and _is_said(number, text, at - before):
+                start = at - before
+                if start < 0 or (before and text[start] not in _BEFORE):
+                    continue
+                if number.words:
+                    if start not in said:
+                        said[start] = _word_before(text, start)
+                    if said[start] not in number.words:
+                        continue
+                match = number.form.match(text, start)
+                if match and number.valid(match[1]):
                     yield Signal(ID, number.rule, number.score, Span(*match.span(1)))
 
 
@@ -226,10 +238,6 @@ def _iban(text: str, start: int) -> Signal | None:
         return None
     number = "".join(c for c in text[start:end].upper() if c not in _SPACE)
     return Signal(ID, "iban", 980, Span(start, end)) if checks.iban(number) else None
-
-
-def _is_said(number: _Number, text: str, at: int) -> bool:
-    return not number.words or _word_before(text, at) in number.words
 
 
 def _word_before(text: str, at: int) -> str | None:
