@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types cover docs docs-serve bench bench-detection bench-peers train fuzz lock format clean
+.PHONY: demo test check lint types cover docs docs-serve bench bench-detection bench-peers bench-containment train fuzz lock format clean
 # mkdocs-material prints an advertisement for its successor on each build.
 export NO_MKDOCS_2_WARNING := 1
 
@@ -44,12 +44,20 @@ bench: .venv/.dev
 bench-detection: .venv/.dev
 	$(BIN)/python -m bench.detection $(BENCH)
 
-# The weights of the n-gram models, from the texts in DATA, in an environment of its own. See training/README.md.
+# The weights of the n-gram models, from the texts in DATA, in an environment of its own. See training/injections/README.md.
 train: build/train-env/.done
-	OMP_NUM_THREADS=1 build/train-env/bin/python -m training.train --data "$(DATA)" --leave-one-out
+	OMP_NUM_THREADS=1 build/train-env/bin/python -m training.injections.train --data "$(DATA)" --leave-one-out
+
+# The official MCP conformance suite, directly and through interlock; needs npm, and fetches Node and the suite once.
+conformance: .venv/.dev
+	$(BIN)/python -m bench.conformance $(CONFORMANCE)
 
 # Envoy and the LiteLLM proxy, to compare with; in an environment of their own.
 bench-peers: build/peers/.done
+
+# A scripted, hijacked agent behind interlock: make bench-containment BENCH=--quick
+bench-containment: .venv/.dev build/containment-env/.done
+	$(BIN)/python -m bench.containment $(BENCH)
 
 # Coverage-guided, in an environment of its own (Linux): make fuzz FUZZ=300 TARGETS="openai-chat-stream http-client"
 FUZZ ?= 60
@@ -80,6 +88,11 @@ build/train-env/.done: requirements/train.txt pyproject.toml
 	$(PYTHON) -m venv build/train-env
 	build/train-env/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/train.txt
 	build/train-env/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+build/containment-env/.done: bench/containment/harness/requirements.txt
+	$(PYTHON) -m venv build/containment-env
+	build/containment-env/bin/python -m pip --disable-pip-version-check --quiet install -r bench/containment/harness/requirements.txt
 	@touch $@
 
 build/fuzz-env/.done: requirements/fuzz.txt pyproject.toml

@@ -2,7 +2,7 @@
 
 Prints cost on one core, what becomes of the worst texts of 1 MB, secrets and personal numbers among near misses, orders
 in each disguise, and, with the sets of FOLDER/text/validation, each set by itself. How families are told that a model
-never saw is in `training/MODEL_CARD.md`, which `make train` writes.
+never saw is in `training/injections/MODEL_CARD.md`, which `make train` writes.
 """
 
 import argparse

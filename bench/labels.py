@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from interlock import __version__
-from interlock.cli.mcp import labelled
 from interlock.provenance.labels import HARMLESS
 
 PARTS = ("first", "second", "third", "all")
-COLUMNS = ("tools", "sink", "harmless", "output", "trusted", "arguments")
+COLUMNS = ("tools", "sink", "harmless", "output", "trusted", "found", "kind", "listed", "open", "back")
 
 
 def part(server: str) -> str:
@@ -31,6 +30,8 @@ def part(server: str) -> str:
 
 def judged(rows: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each definition with the labels that were derived for it."""
+    from interlock.cli.mcp import labelled
+
     bare = (json.dumps({key: value for key, value in row.items() if key != "labels"}) for row in rows)
     return zip(rows, labelled(bare, {}), strict=True)
 
@@ -68,7 +69,11 @@ def compared(want: dict[str, Any], got: dict[str, Any]) -> Counter[str]:
         outside=outside,
         trusted=outside and "untrusted" not in got["output"],
         named=len(named),
-        arguments=sum(found.get(name) == kind for name, kind in named.items()),
+        found=sum(name in found for name in named),
+        kind=sum(found.get(name) == kind for name, kind in named.items()),
+        listed=len(found),
+        open=got["open_world"] == want["open_world"],
+        back=got["reversible"] == want["reversible"],
     )
 
 
@@ -80,7 +85,11 @@ def cells(count: Counter[str]) -> list[str]:
         share(count["harmless"], count["dangerous"]),
         share(count["output"], count["tools"]),
         share(count["trusted"], count["outside"]),
-        share(count["arguments"], count["named"]),
+        share(count["found"], count["named"]),
+        share(count["kind"], count["named"]),
+        share(count["found"], count["listed"]),
+        share(count["open"], count["tools"]),
+        share(count["back"], count["tools"]),
     ]
 
 

@@ -208,12 +208,12 @@ def test_a_locked_file_and_folder_are_said(tmp_path: Path) -> None:
 
 
 def test_source_of_other_languages_is_counted_by_kind(tmp_path: Path) -> None:
-    files: dict[str, str | bytes] = {"a.ts": "", "b/c.ts": "", "b/D.TS": "", "d.ipynb": "", "e.txt": "", "ts": ""}
+    files: dict[str, str | bytes] = {"a.ts": "", "b/c.ts": "", "b/D.TS": "", "d.go": "", "e.txt": "", "ts": ""}
     root = tree(tmp_path, {**files, "x.py": AGENT, "node_modules/y.js": ""})
     result = scan([root], at=AT)
     assert missed(result) == {
         "*.ts": "3 files: no source reads this kind yet",
-        "*.ipynb": "1 file: no source reads this kind yet",
+        "*.go": "1 file: no source reads this kind yet",
     }
     (row,) = coverage([result], (), {}, frozenset()).rows
     assert row.clean.mark is Mark.YES

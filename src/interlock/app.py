@@ -3,36 +3,37 @@
 import asyncio
 import datetime
 import secrets
-import time
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
-from importlib.resources import files
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from interlock.config import Settings
 from interlock.detectors import Engine, detectors
+from interlock.gateway.launch import Launch
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.ways import Ways, intercepted
 from interlock.governance.coverage import Coverage, Seen, coverage
-from interlock.governance.exceptions import BUNDLED, Loosening, exceptions
-from interlock.guard import Rules
-from interlock.guard.budgets import Budgets
-from interlock.guard.mcp import Memories, Server
+from interlock.governance.exceptions import Loosening, exceptions
+from interlock.guard.mcp import Memories, Server, Union
 from interlock.guard.mcp.state import Catalogue
-from interlock.guard.rules import Prompts
-from interlock.guard.settings import limits, rates
-from interlock.guard.vault import Vault
+from interlock.identity import clients, issuers
 from interlock.identity.authority import Authority, open_authority
 from interlock.identity.tasks import TASK_KEY, Taskmaster
+from interlock.mcp.labels import overrides
 from interlock.mcp.pins import Pin
-from interlock.model.errors import ConfigError
-from interlock.policy import Mode, Policies, Policy, Scope, Source
+from interlock.mcp.review import Reviewed, review
+from interlock.model.event import Channel, Signal
+from interlock.policy import Policy
 from interlock.protocols import adapters
-from interlock.store import Stored
+from interlock.rulebook import keyed, open_sources
+from interlock.rulebook import now_us as now_us
+from interlock.rulebook import policies as policies
+from interlock.rulebook import rules as rules
+from interlock.rulebook import ticks_us as ticks_us
+from interlock.store import Store, Stored
 from interlock.store.database import address
 from interlock.store.log import AuditLog
 from interlock.store.secret import secret
@@ -41,6 +42,9 @@ from interlock.store.signer import load_signer, make_signer
 from interlock.store.sql import SqlStore
 
 _INDEX_BATCH = 500
+_BY_CLIENT = (
+    "Its MCP client may put refused calls to its own user, and answer: whoever steers that program approves them."
+)
 
 
 def open_store(settings: Settings) -> SqlStore:
@@ -84,49 +88,6 @@ def refresh(settings: Settings, store: SqlStore, most: int | None = None) -> int
     return added
 
 
-def rules(settings: Settings, credentials: Iterable[str] = ()) -> Rules:
-    """The policies, detectors and labels of these settings; `credentials` may never go out.
-
-    Raises: PolicyError, ConfigError.
-    """
-    key = secret(settings.data / "keys" / "digest.key")
-    return Rules(
-        policies=policies(settings),
-        engine=Engine(detectors(), secrets=credentials),
-        digest=_keyed(key),
-        now_us=now_us,
-        ticks_us=ticks_us,
-        limit=settings.gateway.max_body_bytes,
-        tools=settings.tools,
-        prompts=Prompts(settings.policy.canaries),
-        budgets=Budgets(limits(settings.limits), rates(settings.prices)),
-        owners={name: manifest.owner for name, manifest in settings.workloads.items()},
-        vault=Vault(secret(settings.data / "keys" / "pseudonyms.key"), secrets.token_bytes, settings.pseudonyms),
-    )
-
-
-def policies(settings: Settings) -> Policies:
-    """The policies of these settings. Raises: PolicyError, ConfigError."""
-    bundled = files("interlock.policy")
-    schema = Source("schema.cedarschema", bundled.joinpath("schema.cedarschema").read_text("utf-8"))
-    sources = [_cedar(settings, name) for name in settings.policy.files]
-    if settings.policy.bundled:
-        sources.insert(0, Source(BUNDLED, bundled.joinpath("bundled.cedar").read_text("utf-8")))
-    scopes = {
-        name: Scope(
-            manifest.models,
-            manifest.tools,
-            manifest.unsafe_tools,
-            manifest.extras,
-            Mode(manifest.answer_mode) if manifest.answer_mode else None,
-            manifest.redact,
-        )
-        for name, manifest in settings.workloads.items()
-    }
-    _refuse_unknown_redactions(settings)
-    return Policies(schema, tuple(sources), scopes, Mode(settings.policy.answer_mode), settings.policy.redact)
-
-
 def local_authority(settings: Settings) -> Authority:
     """The authority by which the forward proxy is believed, made on first use. Raises: ConfigError."""
     domains = intercepted(settings.gateway, settings.upstreams.values(), adapters())
@@ -141,52 +102,6 @@ def forward_proxy(settings: Settings) -> Proxy | None:
     return Proxy(settings.gateway, ways, local_authority(settings))
 
 
-def _refuse_unknown_redactions(settings: Settings) -> None:
-    known = detectors()
-    asked = {name: manifest.redact or () for name, manifest in settings.workloads.items()}
-    for section, redact in {
-        "policy": settings.policy.redact,
-        **{f"workloads.{n}": r for n, r in asked.items()},
-    }.items():
-        for entry in redact:
-            name, colon, rule = entry.partition(":")
-            where = f"{settings.file or ''} [{section}] redact"
-            if name not in known:
-                hint = f"one of {', '.join(known)}; a rule may follow, as in personal-data:iban"
-                raise ConfigError(f"there is no detector {name!r}", where=where, hint=hint)
-            if colon and rule not in known[name].rules:
-                hint = f"one of {', '.join(sorted(known[name].rules)) or 'none: name the detector alone'}"
-                raise ConfigError(f"{name} has no rule {rule!r}", where=where, hint=hint)
-
-
-def _keyed(key: bytes) -> Callable[[str], str]:
-    """HMAC-SHA-256 (RFC 2104), cut to 128 bits, with both keyed states made once.
-
-    >>> _keyed(b"k")("text") == hmac.new(b"k", b"text", "sha256").hexdigest()[:32]
-    True
-    """
-    block = key.ljust(sha256().block_size, b"\0")
-    inner, outer = sha256(bytes(b ^ 0x36 for b in block)), sha256(bytes(b ^ 0x5C for b in block))
-
-    def digest(text: str) -> str:
-        within, around = inner.copy(), outer.copy()
-        within.update(text.encode("utf-8", "surrogatepass"))
-        around.update(within.digest())
-        return around.hexdigest()[:32]
-
-    return digest
-
-
-def ticks_us() -> int:
-    """A clock that never goes back: microseconds since some moment."""
-    return time.monotonic_ns() // 1000
-
-
-def now_us() -> int:
-    """The clock: microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
-
-
 def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
     """Posture and runtime side by side, from the newest scans and the index of the log (see `refresh`)."""
     seen = [Seen(u.workload, u.first_us, u.last_us, u.requests, u.blocked) for u in store.usage()]
@@ -195,8 +110,46 @@ def current_coverage(settings: Settings, store: SqlStore) -> Coverage:
 
 def current_exceptions(settings: Settings, store: SqlStore, loaded: Iterable[Policy]) -> tuple[Loosening, ...]:
     """Every loosening that is in force, with these policies `loaded` (`policies(settings).loaded`)."""
-    tables = settings.workloads, settings.tools, settings.limits
-    return exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store))
+    labels = store.labels()
+    tables = settings.workloads, overrides(settings.tools, labels), settings.limits
+    set_by = {one.key: one.set_by for one in labels if one.key not in settings.tools}
+    opened = tuple(
+        Loosening(
+            "trusted-source-open",
+            one.source,
+            f"[tools.{one.source}] output",
+            f"It counts as the organisation's own, and {one.writer} writes there what nobody judges: {one.fix}.",
+        )
+        for one in open_sources(settings, store.pins(), labels)
+    )
+    found = exceptions(settings.policy, settings.gateway, *tables, loaded, _holders(store))
+    here = (
+        replace(one, where=f"the console, by {set_by[one.subject]}") if one.subject in set_by else one for one in found
+    )
+    asking = (
+        Loosening("clients-ask-their-user", one, "[approvals] unsafe_elicitation", _BY_CLIENT)
+        for one in settings.approvals.unsafe_elicitation
+    )
+    return (*opened, *asking, *here)
+
+
+class ToolReviews:
+    """What is known of MCP servers' tools, looked at anew only when it has changed. For any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._engine = Engine(detectors())
+        self._last: tuple[object, tuple[Reviewed, ...]] = (None, ())
+
+    def of(self, settings: Settings) -> tuple[Reviewed, ...]:
+        """Each tool as an operator reviews it. Raises: StoreError."""
+        facts = self._store.pins(), dict(settings.tools), self._store.labels()
+        if self._last[0] != facts:
+            self._last = facts, review(facts[0], self._scan, facts[1], facts[2])
+        return self._last[1]
+
+    def _scan(self, text: str) -> tuple[Signal, ...]:
+        return self._engine.scan(text, Channel.TOOL_DESCRIPTION)
 
 
 def _holders(store: SqlStore) -> frozenset[str]:
@@ -208,17 +161,43 @@ def _holders(store: SqlStore) -> frozenset[str]:
     )
 
 
-def _cedar(settings: Settings, name: str) -> Source:
-    path = (settings.file.parent if settings.file else Path()) / name
-    try:
-        return Source(str(path), path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read it: {error}", where=str(path), hint="see [policy] files") from error
-
-
 def taskmaster(settings: Settings) -> Taskmaster:
     """Who believes the task tokens of this installation. Raises: ConfigError."""
     return Taskmaster(secret(settings.data / "keys" / TASK_KEY))
+
+
+def token_issuers(settings: Settings, note: Callable[[str], None]) -> issuers.Issuers | None:
+    """The issuers whose tokens are believed; None if there are none. `note` tells the operator. Raises: ConfigError."""
+    gateway = settings.gateway
+    host = f"[{gateway.host}]" if ":" in gateway.host else gateway.host
+    resource = settings.identity.resource or f"http://{host}:{gateway.port}"
+    return issuers.build(settings.issuers, resource, note)
+
+
+def mcp_credentials(settings: Settings, env: Mapping[str, str]) -> dict[str, clients.Source]:
+    """Where the credential of an MCP server comes from, if it is not one that stays. Raises: ConfigError."""
+    used = {server.client for server in settings.mcp_servers.values() if server.client}
+    held = {name: clients.OAuthClient(name, settings.clients[name], env) for name in sorted(used)}
+    found: dict[str, clients.Source] = {}
+    for name, server in settings.mcp_servers.items():
+        if server.client:
+            found[name] = clients.ClientToken(held[server.client], server.resource or server.url)
+        elif server.api_key_file:
+            found[name] = clients.SecretFile(server.api_key_file, f"mcp.servers.{name}.api_key_file")
+    return found
+
+
+def mcp_secrets(settings: Settings, env: Mapping[str, str]) -> list[str]:
+    """The credentials of MCP servers, and what their programs are given: none of it may go out anywhere else.
+
+    Raises: ConfigError if a file that should hold one cannot be read.
+    """
+    names = [name for server in settings.mcp_servers.values() for name in (server.api_key_env, *server.env)]
+    found = [env.get(name, "").strip() for name in names]
+    for source in mcp_credentials(settings, env).values():
+        found += [source.read()] if isinstance(source, clients.SecretFile) else []
+        found += source.client.secrets() if isinstance(source, clients.ClientToken) else []
+    return found
 
 
 def mcp_door(
@@ -241,13 +220,19 @@ def mcp_door(
         )
         for name, server in settings.mcp_servers.items()
     }
+    for one in servers.values():
+        one.others = servers
+    sources = mcp_credentials(settings, env)
+    files = [server.api_key_file for server in settings.mcp_servers.values()]
+    files += [file for client in settings.clients.values() for file in (client.secret_file, client.actor_file)]
+    launch = Launch(settings.mcp, settings.mcp_programs, (str(settings.data), *filter(None, files)))
     pools = {
-        name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop)
+        name: McpPool(name, server, env.get(server.api_key_env, "").strip(), settings.gateway, loop, sources.get(name))
         for name, server in settings.mcp_servers.items()
         if server.url
     }
     programs = {
-        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop)
+        name: Programs(name, server, env, settings.gateway.answer_timeout_s, loop, launch)
         for name, server in settings.mcp_servers.items()
         if server.command
     }
@@ -257,8 +242,9 @@ def mcp_door(
         pools,
         programs,
         taskmaster(settings),
-        Memories(now_us()),
+        Memories(now_us(), keyed(secret(settings.data / "keys" / "digest.key"))),
         keep,
         frozenset(settings.gateway.mcp_origins),
         loopback=host.startswith("127.") or host in ("localhost", "::1"),
+        union=Union(servers, settings.gateway.mcp_separator, secrets.token_urlsafe),
     )

@@ -17,13 +17,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interlock.console.settings import ConsoleSettings
+from interlock.gateway.launch import LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
+from interlock.identity.settings import (
+    ClientSettings,
+    IdentitySettings,
+    IssuerSettings,
+    check_client,
+    check_issuer,
+    check_resource,
+)
 from interlock.model.errors import ConfigError
 from interlock.model.settings import setting
+from interlock.policy.approvals import ApprovalSettings
 from interlock.provenance.settings import ToolOverride
 from interlock.store.settings import AuditSettings, StoreSettings
 
@@ -38,6 +48,14 @@ class PolicySettings:
     files: tuple[str, ...] = setting((), "Cedar files to load beside the bundled ones; relative to this file.")
     bundled: bool = setting(
         True, "Load the bundled policies. False leaves only yours: what they do not permit is denied."
+    )
+    enforce: tuple[str, ...] = setting((), "Policies, by @id, whose refusal is final, whatever their @force says.")
+    ask: tuple[str, ...] = setting((), "Policies whose refusal a person may lift by an approval.")
+    observe: tuple[str, ...] = setting((), "Policies that refuse nothing for now: what they would refuse is noted.")
+    caps: tuple[str, ...] = setting(
+        ("delete 10", "credential 5", "money 20"),
+        'The most calls of tools of a kind in one conversation or task, and the most money: "delete 10" or'
+        ' "money sum 500".',
     )
     redact: tuple[str, ...] = setting(
         (),
@@ -65,8 +83,14 @@ class Settings:
     audit: AuditSettings = field(default_factory=AuditSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     pseudonyms: PseudonymSettings = field(default_factory=PseudonymSettings)
+    approvals: ApprovalSettings = field(default_factory=ApprovalSettings)
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    mcp: LaunchSettings = field(default_factory=LaunchSettings)
     upstreams: Mapping[str, Upstream] = field(default_factory=dict)
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict)
+    mcp_programs: Mapping[str, ProgramSettings] = field(default_factory=dict)
+    issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
+    clients: Mapping[str, ClientSettings] = field(default_factory=dict)
     workloads: Mapping[str, Manifest] = field(default_factory=dict)
     tools: Mapping[str, ToolOverride] = field(default_factory=dict)
     limits: Mapping[str, LimitSettings] = field(default_factory=dict)
@@ -80,14 +104,29 @@ SECTIONS: Mapping[str, type] = {
     "audit": AuditSettings,
     "policy": PolicySettings,
     "pseudonyms": PseudonymSettings,
+    "approvals": ApprovalSettings,
+    "identity": IdentitySettings,
+    "mcp": LaunchSettings,
 }
 TABLES: Mapping[str, tuple[str, type]] = {
     "upstreams": ("llm.upstreams", Upstream),
     "mcp_servers": ("mcp.servers", McpServer),
+    "mcp_programs": ("mcp.programs", ProgramSettings),
+    "issuers": ("identity.issuers", IssuerSettings),
+    "clients": ("identity.clients", ClientSettings),
     "workloads": ("workloads", Manifest),
     "tools": ("tools", ToolOverride),
     "limits": ("limits", LimitSettings),
     "prices": ("prices", PriceSettings),
+}
+# What each room refuses of its tables.
+CHECKS: Mapping[str, Callable[[str, Any], object]] = {
+    "mcp_servers": check_server,
+    "mcp_programs": check_program,
+    "issuers": check_issuer,
+    "clients": check_client,
+    "limits": limit,
+    "prices": rate,
 }
 # Used if the file names none. The addresses are those that the official SDKs have built in.
 DEFAULT_UPSTREAMS = {
@@ -107,11 +146,12 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
     path = _find(file, env)
     text = _read(path) if path else ""
     document = _parse(path, text)
-    sections: dict[str, Any] = {
-        name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()
-    }
+    # The tables first: some stand inside of a section.
     tables: dict[str, Any] = {
         name: _table(dotted, kind, document, path, text) for name, (dotted, kind) in TABLES.items()
+    }
+    sections: dict[str, Any] = {
+        name: _section(name, kind, document, path, text, env) for name, kind in SECTIONS.items()
     }
     _refuse_rest(document, path, text)
     tables["upstreams"] = tables["upstreams"] or DEFAULT_UPSTREAMS
@@ -127,12 +167,15 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
             if other == name or other not in tables["upstreams"]:
                 where, hint = _where(path, text, f"llm.upstreams.{name}", "failover"), "name other upstreams"
                 raise ConfigError(f"upstream {name!r} cannot fail over to {other!r}", where=where, hint=hint)
-    for name, table in tables["mcp_servers"].items():
-        _checked(check_server, "mcp.servers", name, table, path, text)
-    for name, table in tables["limits"].items():
-        _checked(limit, "limits", name, table, path, text)
-    for name, table in tables["prices"].items():
-        _checked(rate, "prices", name, table, path, text)
+    for key, check in CHECKS.items():
+        for name, table in tables[key].items():
+            _checked(check, TABLES[key][0], name, table, path, text)
+    _checked(lambda _, table: check_resource(table), "identity", "", sections["identity"], path, text)
+    for name, server in tables["mcp_servers"].items():
+        if server.client and server.client not in tables["clients"]:
+            where = _where(path, text, f"mcp.servers.{name}", "client")
+            hint = f"write [identity.clients.{server.client}]"
+            raise ConfigError(f"there is no OAuth client {server.client!r}", where=where, hint=hint)
     return Settings(data=_data(data, env), file=path, **sections, **tables)
 
 
@@ -143,7 +186,7 @@ def _checked(
     try:
         check(name, table)
     except ConfigError as error:
-        where = _where(path, text, f"{dotted}.{name}", error.where)
+        where = _where(path, text, f"{dotted}.{name}".rstrip("."), error.where)
         raise ConfigError(error.what, where=where, hint=error.hint) from None
 
 

@@ -8,34 +8,44 @@ import itertools
 import os
 import resource
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from interlock.app import (
+    ToolReviews,
     current_coverage,
     current_exceptions,
     forward_proxy,
     mcp_door,
+    mcp_secrets,
     now_us,
     open_log,
     open_store,
     refresh,
     rules,
+    token_issuers,
 )
 from interlock.config import Settings
 from interlock.console.access import Access
 from interlock.console.app import build
 from interlock.console.serve import serve
 from interlock.console.sources import AuditStatus, Sources
+from interlock.gateway.desk import Desk
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.pool import Pool
 from interlock.gateway.server import Gateway
+from interlock.gateway.webhook import Webhook
 from interlock.governance.exceptions import Loosening
+from interlock.guard import Rules
 from interlock.identity.keys import Keyring
+from interlock.live import Live
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.errors import AuditError, StoreError
+from interlock.model.record import Record, RecordKind, Verdict
 from interlock.protocols import adapters
 from interlock.store import Store
+from interlock.store.log import AuditLog
 from interlock.store.segments import CHECKPOINT, is_log, verifier_of, verify
 from interlock.store.sql import SqlStore
 
@@ -58,6 +68,7 @@ class Serving:
     console: str
     link: str
     exceptions: tuple[Loosening, ...] = ()
+    reload: Callable[[], None] = lambda: None
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +79,7 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
     tasks: list[asyncio.Task[None]] = []
     try:
         held = {name: env.get(upstream.api_key_env, "").strip() for name, upstream in settings.upstreams.items()}
-        ready = rules(settings, [*held.values(), *_mcp_secrets(settings, env)])
+        ready = rules(settings, [*held.values(), *mcp_secrets(settings, env)], store.pins(), store.labels())
         keyring = Keyring(store.keys())
         loop = asyncio.get_running_loop()
         pools = {
@@ -81,30 +92,59 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
             proxy = forward_proxy(settings)
             keeper = _Keeper(store)
             door = keeper.door = mcp_door(settings, env, store.pins(), keeper.keep, loop)
-            gateway = Gateway(settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door)
+
+            def tell(what: str) -> None:
+                loop.call_exception_handler({"message": what})
+
+            issuers = token_issuers(settings, tell)
+            hook = _webhook(settings, env, log, tell)
+            desk = Desk(store, ready.approvals, now_us, hook.tell if hook else lambda _: None)
+            gateway = Gateway(
+                settings.gateway, log, keyring, ready, adapters(), pools, ids.__next__, proxy, door, issuers, desk
+            )
+            _take_approvals(ready, store.approvals(now_us()))
             port = await gateway.start()
-            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door))]
+            live = Live(settings, gateway, log.append, tell, store.pins, store.version, store.labels)
+            tasks += [loop.create_task(live.run()), loop.create_task(desk.run())]
+            if hook:
+                tasks.append(loop.create_task(hook.run()))
+            if issuers:
+                if not settings.identity.resource:  # the port may have been any
+                    issuers.resource = f"http://{_host(settings.gateway.host)}:{port}"
+                tasks.append(loop.create_task(issuers.run()))
+            tasks += [loop.create_task(log.run()), loop.create_task(_reload_keys(store, keyring, door, ready))]
             tasks.append(loop.create_task(keeper.run()))
             try:
                 access = Access()
                 watched = _Watched(settings)
+                reviews = ToolReviews(store)
                 tasks.append(loop.create_task(watched.run()))
                 sources = Sources(
                     store=store,
                     refresh=lambda: _refresh(settings, store),
-                    coverage=lambda: current_coverage(settings, store),
-                    exceptions=lambda: current_exceptions(settings, store, ready.policies.loaded),
+                    coverage=lambda: current_coverage(live.settings, store),
+                    exceptions=lambda: (
+                        *live.exceptions,
+                        *current_exceptions(live.settings, store, live.rules.policies.loaded),
+                    ),
                     audit_status=lambda: watched.status,
                     now_us=now_us,
                     title=settings.console.title,
+                    record=lambda record: _durable(log, record, loop),
+                    tools=lambda: reviews.of(live.settings),
+                    approvals=settings.approvals,
+                    untold=lambda: hook.problem if hook else "",
                 )
                 async with serve(build(sources, access, settings.console), settings.console) as listening:
                     link = access.mint_link(listening.url)
+                    if hook:
+                        hook.console = settings.approvals.console_url or listening.url
                     if proxy:
                         proxy.own_ports |= {port, listening.port}
                     _settle()
                     loose = sources.exceptions()
-                    yield Serving(f"http://{_host(settings.gateway.host)}:{port}", listening.url, link, loose)
+                    gate = f"http://{_host(settings.gateway.host)}:{port}"
+                    yield Serving(gate, listening.url, link, loose, live.reload)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -114,17 +154,38 @@ async def serving(settings: Settings, env: Mapping[str, str] = os.environ) -> As
         store.close()
 
 
-def _mcp_secrets(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
-    """The credentials of MCP servers, and what their programs are given: none of it may go out anywhere else."""
-    for server in settings.mcp_servers.values():
-        for name in (server.api_key_env, *server.env):
-            yield env.get(name, "").strip()
+def _durable(log: AuditLog, record: Record, loop: asyncio.AbstractEventLoop) -> None:
+    """Write a record from a thread of the console, and wait until it is on disk. Raises: AuditError."""
+
+    async def write() -> None:
+        await log.durable(log.append(record))
+
+    asyncio.run_coroutine_threadsafe(write(), loop).result()
+
+
+def _webhook(settings: Settings, env: Mapping[str, str], log: AuditLog, tell: Callable[[str], None]) -> Webhook | None:
+    """Who is told of requests for approval, if somebody is. Raises: ConfigError."""
+    if not settings.approvals.webhook_url:
+        return None
+    secret = env.get(settings.approvals.webhook_secret_env, "").strip()
+
+    def failed(problem: str) -> None:
+        tell(f"webhook: {problem}")
+        with contextlib.suppress(AuditError):  # then the next request is refused for it
+            log.append(Record(RecordKind.GATEWAY, now_us(), verdict=Verdict.FAILED, reason=f"webhook: {problem}"))
+
+    return Webhook(settings.approvals, secret, lambda: now_us() // 1_000_000, failed)
 
 
 async def _reload_keys(
-    store: Store, keyring: Keyring, door: McpDoor | None = None, every_s: float = KEYS_S, blind_s: float = BLIND_S
+    store: Store,
+    keyring: Keyring,
+    door: McpDoor | None = None,
+    ready: Rules | None = None,
+    every_s: float = KEYS_S,
+    blind_s: float = BLIND_S,
 ) -> None:
-    """New and revoked keys, and approvals of tools, are in force within `every_s`, whoever wrote them.
+    """New and revoked keys, and approvals of tools and calls, are in force within `every_s`, whoever wrote them.
 
     While the database cannot be read nobody can say which keys were revoked: after `blind_s` of that all are refused.
     """
@@ -137,6 +198,8 @@ async def _reload_keys(
                 keyring.replace(await asyncio.to_thread(store.keys))
                 if door:
                     door.replace_pins(await asyncio.to_thread(store.pins))
+                if ready:
+                    _take_approvals(ready, await asyncio.to_thread(store.approvals, now_us()))
                 seen = version
             blind_since = None
         except StoreError as error:
@@ -148,6 +211,13 @@ async def _reload_keys(
                 seen = None
                 loop.call_exception_handler({"message": "the keys cannot be read, so that all of them are refused"})
         await asyncio.sleep(every_s)
+
+
+def _take_approvals(ready: Rules, kept: Iterable[Approval]) -> None:
+    """Go by these, and know the conversations that they are about, also after a restart."""
+    ready.approvals.replace(kept)
+    for beginning, session in ready.approvals.beginnings():
+        ready.sessions.adopt(beginning, session)
 
 
 def _raise_file_limit() -> None:

@@ -35,7 +35,7 @@ def test_each_definition_gets_its_labels(
     assert code == 0
     assert (balance["server"], balance["tool"]) == ("bank", "get_balance")
     assert balance["labels"] == {
-        "output": "trusted",
+        "output": "secret",
         "sink": "write",
         "sensitive_args": {"account_id": "account"},
         "open_world": False,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from interlock.app import now_us
 from interlock.cli._mcp_wrap import server_name
+from interlock.identity.keys import mint
 from interlock.mcp import messages
 from interlock.mcp.eras import CAPABILITIES_META, MODERN, VERSION_META
+from interlock.store.database import address
 from interlock.store.segments import is_log, read
+from interlock.store.sql import SqlStore
 
 PROGRAM = Path(__file__).parent.parent / "gateway" / "mcp_program.py"
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
@@ -40,6 +45,90 @@ def wrapped(folder: Path, *lines: bytes, options: tuple[str, ...] = (), **env: s
     assert rest == b""
     assert process.returncode == 0
     return said
+
+
+def served(folder: Path, *options: str, **env: str) -> subprocess.Popen[bytes]:
+    config = folder / "interlock.toml"
+    config.write_text(f"[mcp.servers.notes]\ncommand = {json.dumps([sys.executable, str(PROGRAM)])}\n")
+    command = [sys.executable, "-m", "interlock", "mcp", "serve", "notes", *options, "--config", str(config)]
+    return subprocess.Popen(
+        [*command, "--data", str(folder / "data")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env={**os.environ, **env}, cwd=folder,
+    )  # fmt: skip
+
+
+def asked(process: subprocess.Popen[bytes], line: bytes) -> dict[str, object]:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(line + b"\n")
+    process.stdin.flush()
+    answer: dict[str, object] = json.loads(process.stdout.readline())
+    return answer
+
+
+def workloads(folder: Path) -> set[str]:
+    (log,) = [one for one in (folder / "data/audit").iterdir() if is_log(one)]
+    return {stored.record.workload for stored in read(log) if stored.record.route}
+
+
+@pytest.mark.parametrize(("options", "workload"), [((), "notes"), (("--workload", "desk"), "desk")])
+def test_a_configured_server_is_served(tmp_path: Path, options: tuple[str, ...], workload: str) -> None:
+    with served(tmp_path, *options) as process:
+        assert "PATH" in text(asked(process, call(1, "read_names", modern=True)))
+        process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
+    assert workloads(tmp_path) == {workload}
+
+
+def test_all_servers_are_served_as_one(tmp_path: Path) -> None:
+    config = tmp_path / "interlock.toml"
+    command = json.dumps([sys.executable, str(PROGRAM)])
+    config.write_text("".join(f"[mcp.servers.{name}]\ncommand = {command}\n" for name in ("notes", "mail")))
+    program = [sys.executable, "-m", "interlock", "mcp", "serve", "--config", str(config)]
+    with subprocess.Popen(
+        [*program, "--data", str(tmp_path / "data")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        assert asked(process, ask(0, "initialize", **HELLO))["id"] == 0
+        listed = asked(process, ask(1, "tools/list"))["result"]
+        assert isinstance(listed, dict)
+        names = [tool["name"] for tool in listed["tools"]]
+        assert {name.partition("__")[0] for name in names} == {"mail", "notes"}
+        mine = next(name for name in names if name.startswith("mail") and name.endswith("read_names"))
+        assert "PATH" in text(asked(process, call(2, mine)))
+        process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
+    assert workloads(tmp_path) == {"all"}
+
+
+def test_a_key_says_who_it_is_until_it_is_revoked(tmp_path: Path) -> None:
+    store = SqlStore(address("", tmp_path / "data"))
+    key, secret = mint("desk", now_us(), None, secrets.token_bytes)
+    store.add_key(key)
+    with served(tmp_path, INTERLOCK_KEY=secret) as process:
+        assert "PATH" in text(asked(process, call(1, "read_names", modern=True)))
+        store.revoke_key(key.id, now_us())
+        assert process.stderr
+        told = process.stderr.read()  # until it has ended, by itself
+    assert b"was revoked" in told
+    assert workloads(tmp_path) == {"desk"}
+    for options in ((), ("--workload", "other")):
+        with served(tmp_path, *options, INTERLOCK_KEY=secret) as process:
+            out, told = process.communicate(timeout=LIMIT_S)
+        assert (out, process.returncode) == (b"", 3)
+        assert b"was revoked" in told
+        assert secret.encode() not in told
+    store.close()
+
+
+def test_a_server_that_nobody_has_configured(tmp_path: Path) -> None:
+    with served(tmp_path, "--workload", "w") as process:
+        process.communicate(timeout=LIMIT_S)
+    done = subprocess.run(
+        [sys.executable, "-m", "interlock", "mcp", "serve", "nope", "--config", str(tmp_path / "interlock.toml")],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert b"known: notes" in done.stderr
 
 
 def ask(id_: messages.Id, method: str, **params: object) -> bytes:

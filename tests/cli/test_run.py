@@ -264,10 +264,3 @@ def test_wrong_use(arguments: list[str], says: str, folder: Path, capsys: pytest
         patch.setenv("INTERLOCK_GATEWAY_PORT", "9")
         assert main(["run", *_options(folder), *arguments]) == 2
     assert says in capsys.readouterr().err
-
-
-def test_mcp_servers_that_are_not_routed_are_said(folder: Path, gateway: Up) -> None:
-    (folder / ".mcp.json").write_text('{"mcpServers": {}}')
-    done = run(folder, gateway, "--", PYTHON, "-c", "")
-    (folder / ".mcp.json").unlink()
-    assert "interlock: not routed yet: MCP servers in .mcp.json\n" in done.stderr

@@ -50,7 +50,52 @@ def test_fail_on(repo: Path, least: str, code: int, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("form", "beginning"), [("html", "<!doctype html>"), ("json", "{"), ("table", "1 workload")])
+def test_what_the_baseline_has_does_not_fail(repo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = str(tmp_path / "base.json")
+    scan = ["scan", str(repo), "--no-save", "--baseline", base, "--fail-on"]
+    assert main(["scan", str(repo), "--no-save", "--format", "json", "--out", base]) == 0
+    assert main([*scan, "new"]) == main([*scan, "low"]) == 0
+    assert "1 in the baseline" in capsys.readouterr().out
+    (repo / "bot.py").write_text(
+        "\n\n" + (repo / "bot.py").read_text() + "OpenAI(base_url='http://llm.corp.example')\n"
+    )
+    assert main([*scan, "new"]) == main([*scan, "medium"]) == 1
+    assert main([*scan, "high"]) == 0
+    assert "AI endpoint without TLS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--fail-on", "new"], 2, "nobody knows what is new"),
+        (["--baseline", "nowhere.json"], 3, "cannot read the baseline"),
+        (["--baseline", "bot.py"], 3, "this is no baseline"),
+    ],
+)
+def test_without_a_baseline_nothing_is_new(
+    repo: Path,
+    more: list[str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(repo)
+    assert main(["scan", ".", "--no-save", *more]) == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"),
+    [
+        ("html", "<!doctype html>"),
+        ("json", "{"),
+        ("table", "1 workload"),
+        ("sarif", '{\n  "$schema"'),
+        ("cyclonedx", '{\n  "$schema"'),
+        ("markdown", "### interlock: 1 workload"),
+    ],
+)
 def test_out_writes_a_file(
     repo: Path, tmp_path: Path, form: str, beginning: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field, replace
 from interlock.console.sources import AuditStatus, Sources
 from interlock.governance.coverage import Cell, Coverage, Mark, Row
 from interlock.governance.exceptions import Loosening
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
+from interlock.mcp.review import review
+from interlock.model.approval import Approval, Standing
 from interlock.model.asset import Scan
 from interlock.model.errors import StoreError
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
@@ -24,6 +27,9 @@ class MemoryStore:
     scan: Scan | None = None
     held: list[Key] = field(default_factory=list)
     pinned: dict[tuple[str, str], Pin] = field(default_factory=dict)
+    set_: dict[tuple[str, str], SetLabels] = field(default_factory=dict)
+    acts: list[Record] = field(default_factory=list)
+    asked: dict[str, Approval] = field(default_factory=dict)
     broken: bool = False
     changes: int = 0
 
@@ -76,6 +82,51 @@ class MemoryStore:
     def pins(self, server: str | None = None) -> tuple[Pin, ...]:
         self._ready()
         return tuple(pin for _, pin in sorted(self.pinned.items()) if server in (None, pin.server))
+
+    def set_labels(self, one: SetLabels) -> None:
+        self._ready()
+        self.set_[one.server, one.tool] = one
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        self._ready()
+        return self.set_.pop((server, tool), None) is not None
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        self._ready()
+        return tuple(one for _, one in sorted(self.set_.items()))
+
+    def ask_approvals(self, asked: Sequence[Approval], now_us: int) -> tuple[str, ...]:
+        self._ready()
+        waiting = {one.binding for one in self.asked.values() if one.standing(now_us) is Standing.WAITING}
+        new = {one.id: one for one in asked if one.binding not in waiting}
+        self.asked |= new
+        return tuple(new)
+
+    def decide_approval(self, decided: Approval) -> Approval | None:
+        self._ready()
+        now = self.asked.get(decided.id)
+        if now is None:
+            return None
+        standing = now.standing(decided.decided_us)
+        if standing is Standing.WAITING or (standing is Standing.GRANTED and not decided.granted):
+            self.asked[now.id] = decided
+        return self.asked[now.id]
+
+    def use_approval(self, id_: str, now_us: int) -> bool:
+        self._ready()
+        if id_ not in self.asked or self.asked[id_].standing(now_us) is not Standing.GRANTED:
+            return False
+        self.asked[id_] = replace(self.asked[id_], used_us=now_us)
+        return True
+
+    def approvals(self, live_us: int | None = None) -> tuple[Approval, ...]:
+        self._ready()
+        found = sorted(self.asked.values(), key=lambda one: (-one.asked_us, one.id))
+        return tuple(one for one in found if live_us is None or (one.expires_us > live_us and not one.used_us))
+
+    def approval(self, id_: str) -> Approval | None:
+        self._ready()
+        return self.asked.get(id_)
 
     def indexed(self, log: str) -> int:
         self._ready()
@@ -353,6 +404,8 @@ def sources(
         audit_status=lambda: status or AuditStatus(holds=True, records=len(held.records), checkpoint_us=NOW),
         now_us=lambda: NOW,
         title="Halden Freight",
+        record=held.acts.append,
+        tools=lambda: review(held.pins(), lambda _: (), {}, held.labels()),
     )
 
 

@@ -113,6 +113,17 @@ def test_the_same_answers_as_without_us(client: AzureOpenAI, served: Served) -> 
     assert streams[1][0].prompt_filter_results == PROMPT
 
 
+def test_a_client_may_write_the_model_behind_its_deployment_into_the_body(served: Served) -> None:
+    made = AzureOpenAI(
+        azure_endpoint=served.url, azure_deployment="mine", api_key=served.key, api_version="1", max_retries=0
+    )
+    with closing(made) as client:
+        assert ask(client, HI).choices[0].message.content == "hello there you"
+    asked = served.model.asked[-1]
+    assert asked.path.startswith("/openai/deployments/mine/")
+    assert asked.document["model"] == "mine"
+
+
 @pytest.mark.parametrize("streams", [False, True])
 def test_a_call_that_was_injected_is_taken_out_and_the_honest_one_stays(client: AzureOpenAI, streams: bool) -> None:
     if streams:

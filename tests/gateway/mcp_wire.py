@@ -12,7 +12,7 @@ from interlock.app import now_us
 from interlock.gateway.mcp import McpDoor
 from interlock.gateway.mcp_programs import Programs
 from interlock.gateway.mcp_upstream import McpPool
-from interlock.guard.mcp import Memories, Server
+from interlock.guard.mcp import Memories, Server, Union
 from interlock.guard.mcp.settings import McpServer
 from interlock.guard.mcp.state import Catalogue
 from interlock.identity.tasks import Taskmaster, mint
@@ -58,6 +58,20 @@ class McpWire:
     async def ask(self, method: str, params: Mapping[str, Any] | None = None, *headers: str, **more: Any) -> Answer:
         return await self.gate.ask(self.request(method, params, *headers, **more))
 
+    def legacy(self, body: bytes, session: str = "", *, http: str = "POST", path: str = "/mcp/s") -> bytes:
+        """The bytes of a request of the older era."""
+        lines = [f"{http} {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {self.gate.key}"]
+        lines += ["Accept: application/json, text/event-stream", f"Content-Length: {len(body)}"]
+        lines += [f"Mcp-Session-Id: {session}"] if session else []
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    async def connect(self, capabilities: Mapping[str, Any] | None = None, path: str = "/mcp/s") -> str:
+        """The id of a session of a client of the older era."""
+        hello = {"protocolVersion": "2025-11-25", "capabilities": capabilities or {}}
+        answer = await self.gate.ask(self.legacy(messages.request("hello", "initialize", hello), path=path))
+        assert answer.status == 200, answer.body
+        return answer.headers["mcp-session-id"]
+
     async def call(self, name: str) -> dict[str, Any]:
         answer = await self.ask("tools/call", {"name": name, "arguments": {}})
         said: dict[str, Any] = json.loads(answer.body)
@@ -75,6 +89,7 @@ async def mcp_wire(settings: McpServer, env: Mapping[str, str] | None = None, **
         given = env or {}
         programs = {"s": Programs("s", settings, given, 20.0, loop)} if settings.command else {}
         door = McpDoor({"s": server}, pools, programs, Taskmaster(KEY), Memories(0), lambda _, pins: kept.extend(pins))
+        door.union = Union({"s": server}, "__", lambda: f"union-{next(ids)}")
         gateway.mcp = door
         door.attach(gateway)
         yield McpWire(gate, server, door, kept)

@@ -140,11 +140,11 @@ def test_a_client_of_the_older_era_and_a_server_of_the_older_era() -> None:
             "capabilities": {"tools": {}},
             "serverInfo": {"name": "o"},
         }
-        body = messages.result(2, hello)
+        body = messages.result(1, hello)
         opened = head(content_type="application/json", content_length=len(body), mcp_session_id="up-1") + body
         play: list[Step] = [
-            Move.READ, head(400, content_length=0), Move.READ, opened, Move.READ, head(202, content_length=0),
-            Move.READ, said(3, LIST), Move.READ, head(200, content_length=0), Move.HOLD,
+            Move.READ, opened, Move.READ, head(202, content_length=0), Move.READ, said(2, LIST),
+            Move.READ, head(200, content_length=0), Move.HOLD,
         ]  # fmt: skip
         async with RawServer([play]) as server, mcp_wire(at(server)) as wire:
             said_ = messages.request("a", "initialize", {"protocolVersion": LEGACY[0], "capabilities": {}})

@@ -74,8 +74,9 @@ def test_what_a_program_asks_its_client_is_refused_and_recorded() -> None:
         async with mcp_wire(server(), ENV) as wire:
             answer = await wire.call("read_asking")
             assert answer["result"]["content"][0]["text"] == "told not permitted"
-            (record,) = wire.gate.records(RecordKind.REFUSAL)
-            assert (record.workload, record.steps[0].tool) == ("w", "sampling/createMessage")
+            (record,) = [record for record in wire.gate.records(RecordKind.ANSWER) if record.steps]
+            asked = next(step for step in record.steps if step.kind == "server_request")
+            assert (record.workload, asked.tool) == ("w", "sampling/createMessage")
 
     run(work)
 

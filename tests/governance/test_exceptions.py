@@ -18,7 +18,7 @@ LIMITED = Manifest(models=("gpt-5",), tools=("read",))
 # What an installation has out of the box, by the @id of the policy that permits it.
 OWN = {
     "answers-may-hold-unknown-fields", "embeddings-unless-limited", "media-is-recorded", "personal-data-is-recorded",
-    "signals-are-recorded",
+    "signals-are-recorded", "private-data-untrusted-text-and-a-way-out",
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_out_of_the_box_only_interlocks_own_are_in_force_and_nothing_is_limited(
     loose = found(Settings(data=Path("unused")))
     assert {one.name for one in loose if one.bundled} == OWN
     assert [one.name for one in loose if not one.bundled] == ["no-limits"]
-    assert headline(loose) == "6 exceptions in force, 1 beside interlock's own policies"
+    assert headline(loose) == "7 exceptions in force, 1 beside interlock's own policies"
     assert all(one.means.endswith(".") for one in loose)
 
 
@@ -53,6 +53,8 @@ def test_a_workload_within_scope_and_limits_adds_none() -> None:
     ("text", "name", "subject", "where"),
     [
         ('[policy]\nanswer_mode = "observe"', "answers-observed", "", "[policy] answer_mode"),
+        ('[policy]\nobserve = ["cap-reached"]', "policy-observed", "cap-reached", "[policy] observe"),
+        ('[policy]\nask = ["tool-not-offered"]', "policy-asked", "tool-not-offered", "[policy] ask"),
         ("[policy]\nbundled = false", "bundled-policies-off", "", "[policy] bundled"),
         ('[gateway]\ntunnel = "allow"', "hosts-unread", "", "[gateway] tunnel"),
         ('[gateway]\ntunnel_hosts = ["a.org"]', "host-unread", "a.org", "[gateway] tunnel_hosts"),

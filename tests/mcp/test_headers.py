@@ -126,13 +126,13 @@ def test_a_client_of_the_older_era_is_known_by_its_words() -> None:
 
 def test_what_goes_to_a_server_is_ours_but_for_progress_and_trace() -> None:
     meta = {"progressToken": 7, "traceparent": "t", "baggage": "user=a", VERSION_META: "x", "com.example/y": 1}
-    sent = sent_params({"name": "pay", "_meta": meta}, Era.MODERN, {"name": "interlock"})
+    sent = sent_params({"name": "pay", "_meta": meta}, Era.MODERN, {"name": "interlock"}, {})
     assert sent["_meta"]["progressToken"] == 7
     assert sent["_meta"][VERSION_META] == MODERN
     assert sent["_meta"][CAPABILITIES_META] == {}
     assert "baggage" not in sent["_meta"]
     assert "com.example/y" not in sent["_meta"]
-    assert sent_params({"a": 1, "_meta": {"baggage": "x"}}, Era.LEGACY, {}) == {"a": 1}
+    assert sent_params({"a": 1, "_meta": {"baggage": "x"}}, Era.LEGACY, {}, {}) == {"a": 1}
     lines = dict(sent_headers(Era.MODERN, "tools/call", {"name": "é"}, MODERN, "s"))
     assert lines[b"mcp-name"] == encoded("é")
     assert b"mcp-session-id" not in lines

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.model.decision import Allow, Deny
+from interlock.model.decision import Allow, Ask, Deny
 from interlock.model.errors import PolicyError
 from interlock.model.record import Origin
 from interlock.policy import (
     CallModel,
     CallTool,
+    Force,
     Obtain,
     PassMedia,
     PassOpaque,
@@ -44,11 +45,15 @@ def load(*texts: str, schema: Source = SCHEMA) -> Policies:
 
 def tool(
     name: str = "search", *origins: Origin, workload: str = "any", tainted: bool = False, offered: bool = True,
-    understood: bool = True, sink: str = "send", asked: bool = True,
+    understood: bool = True, sink: str = "send", asked: bool = True, private: bool = False,
+    carries_secret: bool = False, over_cap: bool = False,
 ) -> CallTool:  # fmt: skip
-    return CallTool(workload, name, sink, frozenset(origins), tainted, offered, understood, asked)
+    return CallTool(
+        workload, name, sink, frozenset(origins), tainted, offered, understood, asked, private, carries_secret, over_cap
+    )
 
 
+TOXIC = "private-data-untrusted-text-and-a-way-out"
 BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (CallModel("any", "whatever"), Allow(("model-in-scope",))),
     (CallModel("narrow", "small"), Allow(("model-in-scope",))),
@@ -76,6 +81,19 @@ BUNDLED_DECISIONS: list[tuple[Question, Allow | str]] = [
     (tool("a", Origin.USER, tainted=True, asked=False, sink="fetch"), Allow(("tool-in-scope",))),
     (tool("a", asked=False), Allow(("tool-in-scope",))),
     (tool("pay", tainted=True, asked=False, workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", asked=False, sink="delete"), "delete-not-asked-for"),
+    (tool("a", asked=False, sink="credential"), "delete-not-asked-for"),
+    (tool("a", asked=True, sink="delete"), Allow(("tool-in-scope",))),
+    (tool("pay", asked=False, sink="delete", workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", over_cap=True, sink="money"), "cap-reached"),
+    (tool("pay", over_cap=True, sink="money", workload="narrow"), "cap-reached"),
+    (tool("a", carries_secret=True), "secret-on-its-way-out"),
+    (tool("a", carries_secret=True, sink="write"), Allow(("tool-in-scope",))),
+    (tool("pay", carries_secret=True, workload="narrow"), Allow(("tool-in-scope",))),
+    (tool("a", private=True, tainted=True), Allow(("tool-in-scope",), (TOXIC,))),
+    (tool("a", private=True, tainted=True, sink="write"), Allow(("tool-in-scope",))),
+    (tool("a", private=True), Allow(("tool-in-scope",))),
+    (tool("pay", private=True, tainted=True, workload="narrow"), Allow(("tool-in-scope",))),
     (ReadText("any", "instruction-override", "tool_result"), Allow(("signals-are-recorded",))),
     (ReleaseText("any", "credential-leak"), ""),
     (PassOpaque("any", "messages[].audio", "request"), ""),
@@ -104,7 +122,8 @@ def test_the_bundled_policies_decide(question: Question, expected: Allow | str) 
 def test_every_bundled_policy_is_decided_both_ways_above() -> None:
     ids = set(re.findall(r'^@id\("([^"]+)"\)', BUNDLED.text, re.MULTILINE))
     named = {expected for _, expected in BUNDLED_DECISIONS if isinstance(expected, str)}
-    named |= {name for _, allow in BUNDLED_DECISIONS if isinstance(allow, Allow) for name in allow.policies}
+    allows = [allow for _, allow in BUNDLED_DECISIONS if isinstance(allow, Allow)]
+    named |= {name for allow in allows for name in (*allow.policies, *allow.observed)}
     assert ids == named - {""}
 
 
@@ -227,3 +246,67 @@ def test_the_hash_covers_schema_policies_and_scopes() -> None:
     }
     assert len(hashes) == 4
     assert Policies(SCHEMA, (BUNDLED,), {}).hash in hashes
+
+
+FORCES = """
+@id("tools") permit (principal, action == Action::"callTool", resource);
+@id("no-send") @reason("No sending.") @force("ask")
+forbid (principal, action == Action::"callTool", resource) when { context.sink == "send" };
+@id("no-made-up") @reason("Nothing made up.") @force("observe")
+forbid (principal, action == Action::"callTool", resource) when { context.origins.contains("model") };
+@id("no-pay") @reason("No paying.")
+forbid (principal, action == Action::"callTool", resource) when { resource == Tool::"pay" };
+"""
+SEND, MADE_UP = tool("a", sink="send"), tool("a", Origin.MODEL, sink="write")
+
+
+@pytest.mark.parametrize(
+    ("question", "forces", "expected"),
+    [
+        (tool("a", sink="write"), {}, Allow(("tools",))),
+        (SEND, {}, Ask("No sending.", ("no-send",))),
+        (SEND, {"no-send": Force.OBSERVE}, Allow(("tools",), ("no-send",))),
+        (SEND, {"no-send": Force.ENFORCE}, Deny("No sending.", ("no-send",))),
+        (MADE_UP, {}, Allow(("tools",), ("no-made-up",))),
+        (MADE_UP, {"no-made-up": Force.ASK}, Ask("Nothing made up.", ("no-made-up",))),
+        # One that asks counts more than one that is observed, and one that is enforced more than both.
+        (tool("a", Origin.MODEL, sink="send"), {}, Ask("No sending.", ("no-send",))),
+        (tool("pay", Origin.MODEL, sink="send"), {}, Deny("No paying. No sending.", ("no-pay", "no-send"))),
+        (CallModel("any", "m"), {}, Deny("No policy permits it.")),
+    ],
+)
+def test_what_a_refusal_comes_to_is_up_to_the_force_of_each_policy(
+    question: Question, forces: dict[str, Force], expected: object
+) -> None:
+    policies = Policies(SCHEMA, (Source("mine", FORCES),), {}, forces=forces)
+    assert policies.decide(question) == expected
+    assert policies.decide(question) == expected  # and the same again, when it is remembered
+
+
+def test_what_nobody_permits_is_refused_though_the_refusal_is_only_observed() -> None:
+    text = """@id("never") @force("observe") forbid (principal, action, resource);"""
+    assert Policies(SCHEMA, (Source("mine", text),), {}).decide(SEND) == Deny("No policy permits it.")
+    text = """@id("never") @force("ask") forbid (principal, action, resource);"""
+    assert Policies(SCHEMA, (Source("mine", text),), {}).decide(SEND) == Deny("No policy permits it.")
+
+
+@pytest.mark.parametrize(
+    ("text", "forces", "what"),
+    [
+        ('@id("a") @force("perhaps") forbid (principal, action, resource);', {}, "there is no force 'perhaps'"),
+        ('@id("a") @force("ask") permit (principal, action, resource);', {}, "a policy that permits has no force"),
+        ('@id("a") permit (principal, action, resource);', {"a": Force.ASK}, "'a' permits something"),
+        ('@id("a") permit (principal, action, resource);', {"b": Force.ASK}, "there is no policy 'b'"),
+    ],
+)
+def test_a_force_that_makes_no_sense_is_refused(text: str, forces: dict[str, Force], what: str) -> None:
+    with pytest.raises(PolicyError, match=what):
+        Policies(SCHEMA, (Source("mine", text),), {}, forces=forces)
+
+
+def test_the_force_of_a_policy_is_part_of_the_hash() -> None:
+    hashes = {
+        Policies(SCHEMA, (Source("m", FORCES),), {}, forces={"no-pay": force} if force else {}).hash
+        for force in (None, Force.ASK, Force.OBSERVE)
+    }
+    assert len(hashes) == 3

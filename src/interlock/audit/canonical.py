@@ -38,8 +38,10 @@ class _Noted(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Step(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, kw_only=True):
     arguments: tuple[_Argument, ...] = ()
+    asked_in: str = ""
     call_id: str = ""
     digest: str = ""
+    facts: tuple[str, ...] = ()
     kind: str
     origin: Origin | None = None
     policies: tuple[str, ...] = ()
@@ -158,8 +160,10 @@ def _to_wire(r: Record, log: str, n: int) -> _Record:
 def _step_to_wire(s: Step) -> _Step:
     return _Step(
         arguments=tuple([_Argument(a.name, a.origins, a.seen_in, a.shown) for a in s.arguments]),
+        asked_in=s.asked_in,
         call_id=s.call_id,
         digest=s.digest,
+        facts=s.facts,
         kind=s.kind,
         origin=s.origin,
         policies=s.policies,
@@ -212,4 +216,6 @@ def _step_from_wire(s: _Step) -> Step:
         policies=s.policies,
         arguments=tuple([Argument(a.name, a.shown, a.origins, a.seen_in) for a in s.arguments]),
         signals=tuple([Noted(x.detector, x.rule, x.score) for x in s.signals]),
+        facts=s.facts,
+        asked_in=s.asked_in,
     )

@@ -94,11 +94,13 @@ def cut_left(text: str, width: int) -> str:
 
 
 def _findings(scan: Scan) -> RenderableType:
-    failed = [finding for finding in scan.findings if finding.status is Status.FAIL]
-    unknown = len(scan.findings) - len(failed)
-    parts: list[RenderableType] = [_finding(f, last=f is failed[-1]) for f in failed] or [
-        Text("no check failed", style="green")
-    ]
+    judged = [finding for finding in scan.findings if finding.status is Status.FAIL]
+    unknown = len(scan.findings) - len(judged)
+    failed = [finding for finding in judged if not finding.known]
+    none = "nothing failed that the baseline does not have" if judged else "no check failed"
+    parts: list[RenderableType] = [_finding(f, last=f is failed[-1]) for f in failed] or [Text(none, style="green")]
+    if known := len(judged) - len(failed):
+        parts.append(Text(f"{known} in the baseline (--format json lists them)", style="dim"))
     if unknown:
         parts.append(Text(f"{unknown} could not be judged (--format json lists them)", style="dim"))
     return Group(*parts)

@@ -188,8 +188,9 @@ def _did(record: Record) -> str:
 
 
 def _reasons(record: Record) -> list[str]:
-    """Why something in it was not permitted, or did not end well; empty if all was."""
+    """Why something in it was not permitted, or would not be but for observing, or did not end well."""
+    observed = [said for said in (record.reason, *(s.reason for s in record.steps)) if said.startswith("Only observed")]
     reasons = [step.reason or "not permitted" for step in record.steps if step.verdict is Verdict.BLOCKED]
     if record.verdict is not Verdict.ALLOWED and not reasons:
         reasons = [record.reason or "not permitted"]
-    return list(dict.fromkeys(reasons))
+    return list(dict.fromkeys([*reasons, *observed]))

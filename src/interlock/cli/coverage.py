@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> int:
     from interlock.app import current_coverage, current_exceptions, open_store, policies, refresh
 
     settings = _options.settings(args)
-    loaded = policies(settings).loaded
     store = open_store(settings)
     try:
+        loaded = policies(settings, store.pins()).loaded
         refresh(settings, store)
         coverage = current_coverage(settings, store)
         loose = current_exceptions(settings, store, loaded)

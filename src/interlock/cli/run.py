@@ -7,6 +7,9 @@ which the SDKs find the gateway; its code stays as it is. Providers' own
 credentials are taken out of its environment. With --isolate (Linux) it can
 reach the gateway and nothing else. Its exit code is passed on.
 
+An MCP client's configuration that the command names is put behind interlock
+in a private copy; with --isolate also those that lie in this folder.
+
   eval "$(interlock run --print-env --workload billing-agent)"
 
 gives the same variables to this shell instead.
@@ -23,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from interlock.cli import _options
 from interlock.cli._output import clean
@@ -33,8 +37,6 @@ SUMMARY = "run any program with its AI traffic in the live path"
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 # A key that nobody revokes should not be good for long: a program that runs longer has `identity add`.
 TTL, TTL_MAX_S = "12h", 30 * 86_400
-# Where MCP clients look beside a program; their servers are not routed.
-MCP_FILES = (".mcp.json", "mcp.json", ".cursor/mcp.json", ".vscode/mcp.json", ".gemini/settings.json")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +99,66 @@ def _run(settings: Settings, workload: str, lifetime_us: int, command: list[str]
         else:
             given |= direct(kept)
         env = kept | {name: value for name, value in given.items() if name not in args.keep_env}
+        instead = _clients(settings, command, args, _Client(workload, base, key, Path(folder)))
         if args.isolate:
             _refuse_open_database(settings)
+        else:
+            command = [_instead(word, instead) for word in command]
         hidden = [str(settings.data)]
-        with isolated(command, env, where, hidden) if args.isolate else started(command, env) as running:
+        with isolated(command, env, where, hidden, instead) if args.isolate else started(command, env) as running:
             return signals.wait(running)
+
+
+class _Client(NamedTuple):
+    """Who the program is, where it finds the gateway, and a folder of its own."""
+
+    workload: str
+    base: str
+    key: str
+    folder: Path
+
+
+def _clients(settings: Settings, command: list[str], args: argparse.Namespace, client: _Client) -> dict[str, str]:
+    """Private copies of MCP clients' configurations, by the files that they stand for; what became of each is said."""
+    from interlock.run.clients import PROJECT_FILES, configuration, routed
+
+    # In isolation nothing that the program starts can write the log.
+    wrap = None if args.isolate else _wrap(settings, client.workload)
+    instead: dict[str, str] = {}
+    named = {word.rpartition("=")[2] for word in command[1:]}
+    for name in sorted({*named, *PROJECT_FILES}):
+        try:
+            document = configuration(Path(name).read_text("utf-8-sig")) if name.endswith(".json") else None
+        except (OSError, UnicodeDecodeError):
+            continue  # there is no such file, or none that a client could read
+        if document is None:
+            continue
+        if name not in named and not args.isolate:
+            _note(f"not behind interlock: the MCP servers in {name}; name the file in the command, or use --isolate")
+            continue
+        found = routed(document, settings.mcp_servers, client.base, client.key, wrap)
+        private = client.folder / f"client-{len(instead)}.json"
+        private.touch(0o600)
+        private.write_text(json.dumps(found.document, indent=2), "utf-8")
+        instead[os.path.realpath(name)] = str(private)
+        _note(f"MCP servers in {name}: {', '.join((*found.led, *found.wrapped)) or 'none'} behind interlock")
+        if found.left_out:
+            _note(f"left out of {name}: {', '.join(found.left_out)}; interlock mcp import {name} takes them over")
+    return instead
+
+
+def _instead(word: str, instead: Mapping[str, str]) -> str:
+    """A word of the command with the private copy of the file that it names, as FILE or as --option=FILE."""
+    before, equals, name = word.rpartition("=")
+    copied = instead.get(os.path.realpath(name)) if name else None
+    return f"{before}{equals}{copied}" if copied else word
+
+
+def _wrap(settings: Settings, workload: str) -> list[str]:
+    from interlock.run.program import interlock
+
+    words = [*interlock(), "mcp", "wrap", "--workload", workload, "--data", str(settings.data.absolute())]
+    return [*words, *(("--config", str(settings.file.absolute())) if settings.file else ())]
 
 
 def _refuse_open_database(settings: Settings) -> None:
@@ -123,8 +180,6 @@ def _tell(settings: Settings, given: Mapping[str, str], out: list[str]) -> None:
         _note(f"kept from the program: {', '.join(said)}")
     if settings.gateway.proxy and settings.gateway.tunnel == "refuse":
         _note('its proxy refuses hosts that are no AI service; to allow: [gateway] tunnel = "allow"')
-    if found := [name for name in MCP_FILES if Path(name).is_file()]:
-        _note(f"not routed yet: MCP servers in {', '.join(found)}")
 
 
 def _note(text: str) -> None:

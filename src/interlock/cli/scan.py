@@ -1,8 +1,9 @@
 """Find the AI in a source tree, and judge it.
 
 Found are models, clients and calls, agents, tools, prompts, embeddings,
-vector stores, MCP servers, credentials and dependencies, in Python source,
-requirements and pyproject.toml, MCP client configuration and .env files.
+vector stores, MCP servers, credentials and dependencies, in Python source and
+notebooks, requirements and pyproject.toml, MCP client configuration and .env
+files.
 
 Nothing is executed, imported or started, nothing leaves this machine, and the
 value of a credential is never kept. Tests are searched for credentials only:
@@ -11,9 +12,17 @@ and whatever else could not be read is listed as not scanned, and so is source
 of other languages, by kind. The result is kept for `interlock coverage` and
 the console unless you say --no-save.
 
-The JSON has a schema: docs/reference/scan.schema.json.
-Exit codes: 0 done, 1 a check failed at or above --fail-on, 2 usage, 3 could
-not do the work.
+The JSON has a schema: docs/reference/scan.schema.json. SARIF 2.1.0 is for code
+scanning, CycloneDX 1.7 an AI bill of materials, markdown for a pull request.
+
+A baseline is the JSON of an earlier scan. What failed there already is known,
+wherever its line is now, and does not count for --fail-on:
+
+  interlock scan . --format json --out baseline.json
+  interlock scan . --baseline baseline.json --fail-on new
+
+Exit codes: 0 done, 1 a check failed as --fail-on says, 2 usage, 3 could not do
+the work.
 """
 
 import argparse
@@ -30,10 +39,13 @@ from rich.console import Console
 from interlock.cli import _options
 from interlock.cli._output import PLAIN_WIDTH, console
 from interlock.model.asset import Scan, Status
-from interlock.model.errors import ScanError
+from interlock.model.errors import ScanError, UsageError
 from interlock.model.meta import Severity
 
 SUMMARY = "find the AI in a source tree and judge it"
+FORMATS = ("table", "json", "sarif", "cyclonedx", "markdown", "html")
+# Any severity, of what the baseline does not have.
+NEW = "new"
 FOUND = 1
 
 
@@ -42,12 +54,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     from interlock.sources._files import SKIPPED_FOLDERS
 
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and files to scan")
-    parser.add_argument("--format", choices=("table", "json", "html"), default="table", help="default: table")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write to this file instead of the terminal")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="what is known already: JSON of an earlier scan")
     parser.add_argument(
         "--fail-on",
-        choices=[s.value for s in Severity],
-        help="exit with 1 if a check of this severity or above failed; "
+        choices=[NEW, *(s.value for s in Severity)],
+        help="exit with 1 if a check of this severity or above failed, or any that the baseline does not have; "
         "what could not be judged (UNKNOWN) or was not scanned does not count",
     )
     parser.add_argument("--no-save", action="store_true", help="do not keep the result")
@@ -58,13 +71,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Scan, print, keep; 1 if a check failed at or above `--fail-on`."""
+    from interlock.governance.baseline import compared
     from interlock.scan import scan
 
+    if args.fail_on == NEW and not args.baseline:
+        raise UsageError("nobody knows what is new", hint="name the earlier scan: --baseline FILE")
     settings = _options.settings(args)
+    known = _baseline(args.baseline) if args.baseline else None  # before the work: a wrong file is said at once
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     with _progress() as progress:
         result = scan(args.paths, at=at, manifests=settings.workloads, progress=progress)
-    _print(args, result)  # first: a report that cannot be written leaves the kept scan as it was
+    shown = result if known is None else compared(result, known)
+    _print(args, shown)  # first: a report that cannot be written leaves the kept scan as it was
     if not args.no_save:
         from interlock.app import open_store
 
@@ -73,11 +91,22 @@ def run(args: argparse.Namespace) -> int:
             store.save_scan(result)
         finally:
             store.close()
-    return FOUND if args.fail_on and _failed(result, Severity(args.fail_on)) else 0
+    return FOUND if args.fail_on and _failed(shown, args.fail_on) else 0
 
 
-def _failed(scan: Scan, least: Severity) -> bool:
-    return any(f.status is Status.FAIL and f.severity.rank >= least.rank for f in scan.findings)
+def _failed(scan: Scan, least: str) -> bool:
+    rank = 0 if least == NEW else Severity(least).rank
+    return any(f.status is Status.FAIL and not f.known and f.severity.rank >= rank for f in scan.findings)
+
+
+def _baseline(file: Path) -> frozenset[str]:
+    from interlock.governance.baseline import known
+
+    try:
+        return known(file.read_bytes(), str(file))
+    except OSError as error:
+        hint = "make one with: interlock scan PATH --format json --out FILE"
+        raise ScanError(f"cannot read the baseline: {error.strerror}", where=str(file), hint=hint) from error
 
 
 @contextmanager
@@ -121,6 +150,19 @@ def _text(form: str, scan: Scan) -> str:
         from interlock.governance.page import page
 
         return page(scan)
+    if form == "sarif":
+        from interlock.checks import checks
+        from interlock.governance import sarif
+
+        return sarif.encode(scan, {name: check.meta for name, check in checks().items()})
+    if form == "cyclonedx":
+        from interlock.governance import cyclonedx
+
+        return cyclonedx.encode(scan)
+    if form == "markdown":
+        from interlock.governance import markdown
+
+        return markdown.encode(scan)
     from interlock.cli import _scan_table
 
     buffer = io.StringIO()

@@ -10,6 +10,10 @@ The provider's own key stays here, in the variable that
 [llm.upstreams.<name>] api_key_env names. A program whose endpoints are fixed
 is given HTTPS_PROXY, and the authority to trust, as printed. Stops on SIGINT
 or SIGTERM, after the answers under way.
+
+Policies, workloads, tools, limits and prices can change meanwhile: changed
+files are in force within about a second, or at once on SIGHUP. Files that are
+not valid change nothing; what else has changed waits for a restart.
 """
 
 import argparse
@@ -46,6 +50,7 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(settings) as up:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, up.reload)
         print(f"gateway   {up.gateway}", f"console   {up.console}", f"open      {up.link}", sep="\n", flush=True)
         print("          (this link works once; a new one comes with each start)", flush=True)
         for name, upstream in settings.upstreams.items():
@@ -61,6 +66,9 @@ async def _serve(settings: Settings) -> None:
             print(f"          trust {settings.data / 'keys' / 'ca.pem'}", flush=True)
         print(f"policy    {headline(up.exceptions)}:", flush=True)
         print(f"          {up.console}/exceptions, or interlock coverage", flush=True)
+        for one in up.exceptions:
+            if one.name == "trusted-source-open":
+                print(f"warning   {one.where}: {one.means}", flush=True)
         print(f"data      {settings.data}", flush=True)
         for name, host in (("gateway", settings.gateway.host), ("console", settings.console.host)):
             if not host.startswith(("127.", "localhost", "::1")):

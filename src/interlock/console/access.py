@@ -23,13 +23,15 @@ class Access:
 
     Rules: a token works once and for `LINK_S`; a session for `SESSION_S`; only digests are kept, so that
     nothing in this object opens the door; ids are made here and never taken from a client; when there are
-    too many, the oldest goes. Thread-safe. It does NOT know people: whoever holds the link is let in.
+    too many, the oldest goes; a form holds a token of the session that it was made for. Thread-safe. It does NOT
+    know people: whoever holds the link is let in.
     `clock` gives seconds and never runs backwards.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._key = secrets.token_bytes(TOKEN_BYTES)
         self._links: dict[bytes, float] = {}
         self._sessions: dict[bytes, float] = {}
 
@@ -64,6 +66,19 @@ class Access:
         """End a session; one that is not known is no error."""
         with self._lock:
             self._sessions.pop(_digest(session), None)
+
+    def form_token(self, session: str) -> str:
+        """What each form of this session's pages holds. No other site can read it, nor make it."""
+        return hmac.new(self._key, session.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+
+    def is_form_token(self, session: str, token: str) -> bool:
+        """Whether a form was made for this session."""
+        return hmac.compare_digest(self.form_token(session).encode(), token.encode("utf-8", "surrogatepass"))
+
+    @staticmethod
+    def called(session: str) -> str:
+        """How the log names who acts in a session: no more than that two acts came from the same one."""
+        return f"console-{_digest(session).hex()[:12]}"
 
     def _add(self, held: dict[bytes, float], secret: str, lifetime_s: float, most: int) -> None:
         self._forget_old(held)

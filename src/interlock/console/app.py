@@ -13,11 +13,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from interlock.console.access import Access
+from interlock.console.approvals import ApprovalPages
 from interlock.console.boundary import LOOPBACK_NAMES, Boundary
+from interlock.console.forms import Forms
 from interlock.console.pages import Pages
 from interlock.console.render import Templates
 from interlock.console.settings import ConsoleSettings
 from interlock.console.sources import Sources
+from interlock.console.tools import ToolPages
 
 SIGN_IN = "interlock up prints a one-time link to this console each time it starts."
 MEDIA_TYPES = MappingProxyType(
@@ -35,6 +38,9 @@ def build(sources: Sources, access: Access, settings: ConsoleSettings, sign_in: 
     static = {name: files("interlock.console").joinpath("static", name).read_bytes() for name in MEDIA_TYPES}
     version = hashlib.sha256(b"\0".join(static[name] for name in sorted(static))).hexdigest()[:16]
     pages = Pages(sources, access, Templates(f"/static/{version}/"), sign_in)
+    forms = Forms(access, pages.refused)
+    tools = ToolPages(sources, pages.frame, forms)
+    approvals = ApprovalPages(sources, pages.frame, forms)
     app = Starlette(
         routes=[
             Route("/", pages.overview, methods=["GET"]),
@@ -43,6 +49,13 @@ def build(sources: Sources, access: Access, settings: ConsoleSettings, sign_in: 
             Route("/use", pages.use, methods=["GET"]),
             Route("/exceptions", pages.exceptions, methods=["GET"]),
             Route("/sessions/{id}", pages.session, methods=["GET"]),
+            Route("/tools", tools.tools, methods=["GET"]),
+            Route("/tools/approve", forms.act(tools.approve), methods=["POST"]),
+            Route("/tools/labels", forms.act(tools.label), methods=["POST"]),
+            Route("/tools/{server}/{tool}", tools.tool, methods=["GET"]),
+            Route("/approvals", approvals.approvals, methods=["GET"]),
+            Route("/approvals/decide", forms.act(approvals.decide), methods=["POST"]),
+            Route("/approvals/{id}", approvals.approval, methods=["GET"]),
             Route("/enter", pages.enter, methods=["GET"]),
             Route("/leave", pages.leave, methods=["POST"]),
             Route("/healthz", _healthy, methods=["GET"]),

@@ -25,6 +25,10 @@ ICONS: Mapping[str, Sequence[str]] = MappingProxyType({
     "outside.html": ("check", "stop", "x", "dash", "pass"),
     "session.html": "check stop x dash q user gear db mail spark tool reply pass box scis lock".split(),
     "use.html": ("stop",),
+    "tools.html": ("check", "stop", "q", "dash", "x"),
+    "approvals.html": ("stop",),
+    "approval.html": "check stop user gear db mail spark q".split(),
+    "tool.html": ("check", "stop", "q", "dash", "x"),
 })  # fmt: skip
 
 

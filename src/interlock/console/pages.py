@@ -18,6 +18,7 @@ from interlock.console.render import Page, Templates, link, session_id, session_
 from interlock.console.sources import Sources
 from interlock.console.timeline import Entry, timeline
 from interlock.governance.exceptions import headline
+from interlock.model.approval import Standing
 from interlock.store import Session, Stored, Used
 
 # Rows of a page (design: 50), blocked sessions on the overview, and bounds that keep any page readable.
@@ -41,15 +42,15 @@ class Pages:
     def __init__(self, sources: Sources, access: Access, templates: Templates, sign_in: str) -> None:
         self._sources = sources
         self._access = access
-        self._frame = Frame(sources, templates)
+        self.frame = Frame(sources, templates)
         self._sign_in = sign_in
 
     def overview(self, request: Request) -> Response:
         """`/`: how many workloads hold in both layers, which gaps are open, what was blocked last."""
         chosen = one_of(request, "gap", ("", *GAP_KEYS))
-        fresh = self._frame.refresh(request)
+        fresh = self.frame.refresh(request)
         store = self._sources.store
-        coverage = self._frame.part(request, lambda: overview(self._sources.coverage()))
+        coverage = self.frame.part(request, lambda: overview(self._sources.coverage()))
         gaps = coverage.value.gaps if coverage.value else ()
         gap = next((gap for gap in gaps if gap.key == chosen), None)
         lines = coverage.value.lines if coverage.value else ()
@@ -61,24 +62,25 @@ class Pages:
             "tiles": [(each, link("/", gap=each.key) + "#coverage") for each in gaps],
             "lines": lines[:MAX_MATRIX_ROWS],
             "left_out": max(0, len(lines) - MAX_MATRIX_ROWS),
-            "newest": self._frame.part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
-            "refused": self._frame.part(request, store.refused),
-            "exceptions": self._frame.part(request, lambda: headline(self._sources.exceptions())),
+            "newest": self.frame.part(request, lambda: store.sessions(blocked=True, limit=NEWEST)[:NEWEST]),
+            "refused": self.frame.part(request, store.refused),
+            "waiting": self.frame.part(request, self._waiting),
+            "exceptions": self.frame.part(request, lambda: headline(self._sources.exceptions())),
             "now_us": self._sources.now_us(),
         }
-        return self._frame.page(request, "overview.html", context, fresh, ("Overview", ""), active="overview")
+        return self.frame.page(request, "overview.html", context, fresh, ("Overview", ""), active="overview")
 
     def sessions(self, request: Request) -> Response:
         """`/sessions?view=&workload=&before=`: newest first, a page at a time; the address is all the state."""
         view = one_of(request, "view", tuple(VIEWS))
         workload = request.query_params.get("workload", "")
         before = number(request, "before", MAX_US)
-        fresh = self._frame.refresh(request)
-        found = self._frame.part(request, lambda: self._page_of(view, workload, before))
+        fresh = self.frame.refresh(request)
+        found = self.frame.part(request, lambda: self._page_of(view, workload, before))
         older = found.value[1] if found.value else None
         context = {
             "sessions": found,
-            "attention": self._frame.part(
+            "attention": self.frame.part(
                 request, lambda: _up_to(self._found("attention", workload, None, MAX_ATTENTION + 1))
             ),
             "action": "/sessions",
@@ -89,14 +91,14 @@ class Pages:
             "newest": link("/sessions", view=view, workload=workload) if before is not None else "",
             "older": link("/sessions", view=view, workload=workload, before=older) if older else "",
         }
-        return self._frame.page(request, "sessions.html", context, fresh, ("Sessions", ""))
+        return self.frame.page(request, "sessions.html", context, fresh, ("Sessions", ""))
 
     def outside(self, request: Request) -> Response:
         """`/outside?workload=&before=`: refused requests and connections, which belong to no session."""
         workload = request.query_params.get("workload", "")
         before = number(request, "before", MAX_US)
-        fresh = self._frame.refresh(request)
-        found = self._frame.part(request, lambda: self._page_outside(workload, before))
+        fresh = self.frame.refresh(request)
+        found = self.frame.part(request, lambda: self._page_outside(workload, before))
         records, older = found.value or ((), None)
         context = {
             "found": found,
@@ -109,14 +111,14 @@ class Pages:
             "newest": link("/outside", workload=workload) if before is not None else "",
             "older": link("/outside", workload=workload, before=older) if older else "",
         }
-        return self._frame.page(request, "outside.html", context, fresh, ("Sessions", "/sessions"), ("Outside", ""))
+        return self.frame.page(request, "outside.html", context, fresh, ("Sessions", "/sessions"), ("Outside", ""))
 
     def use(self, request: Request) -> Response:
         """`/use`: requests, tokens and what was blocked, by workload and model, over the last day."""
-        fresh = self._frame.refresh(request)
+        fresh = self.frame.refresh(request)
         # Whole hours are counted: the one of now is the last of 24.
         since_us = (self._sources.now_us() - DAY_US) // HOUR_US * HOUR_US + HOUR_US
-        used = self._frame.part(request, lambda: sorted(self._sources.store.used(since_us), key=_most_first))
+        used = self.frame.part(request, lambda: sorted(self._sources.store.used(since_us), key=_most_first))
         lines = used.value or []
         context = {
             "used": used,
@@ -128,30 +130,30 @@ class Pages:
             "most": max((line.requests for line in lines), default=0) or 1,
             "since_us": since_us,
         }
-        return self._frame.page(request, "use.html", context, fresh, ("Use", ""), active="use")
+        return self.frame.page(request, "use.html", context, fresh, ("Use", ""), active="use")
 
     def exceptions(self, request: Request) -> Response:
         """`/exceptions`: every loosening that is in force, by name."""
         nothing: Part[object] = Part(None)
-        found = self._frame.part(request, self._sources.exceptions)
+        found = self.frame.part(request, self._sources.exceptions)
         listed = found.value or ()
         context = {
             "found": found,
             "own": [one for one in listed if not one.bundled],
             "bundled": [one for one in listed if one.bundled],
         }
-        return self._frame.page(request, "exceptions.html", context, nothing, ("Exceptions", ""), active="exceptions")
+        return self.frame.page(request, "exceptions.html", context, nothing, ("Exceptions", ""), active="exceptions")
 
     def session(self, request: Request) -> Response:
         """`/sessions/{id}?show=&from=`: the timeline of one session."""
         wanted = session_id(request.path_params["id"])
         show = one_of(request, "show", ("all", "blocked"))
         start = number(request, "from", MAX_US) or 1
-        fresh = self._frame.refresh(request)
-        records = self._frame.part(request, lambda: self._sources.store.session(wanted) if wanted is not None else ())
+        fresh = self.frame.refresh(request)
+        records = self.frame.part(request, lambda: self._sources.store.session(wanted) if wanted is not None else ())
         crumbs = (("Sessions", "/sessions"), (wanted or "", ""))
         if records.value is None:
-            return self._frame.page(request, "unread.html", {"part": records}, fresh, *crumbs, status=503)
+            return self.frame.page(request, "unread.html", {"part": records}, fresh, *crumbs, status=503)
         if not records.value:
             raise HTTPException(404)
         told = timeline(wanted or "", records.value)
@@ -166,7 +168,7 @@ class Pages:
             "records": _records(shown, told.blocked[:1]),
             **_addresses(session_link(told.id), show, told.entries, entries, shown, told.records),
         }
-        return self._frame.page(request, "session.html", context, fresh, *crumbs, title=f"Session {wanted}")
+        return self.frame.page(request, "session.html", context, fresh, *crumbs, title=f"Session {wanted}")
 
     def enter(self, request: Request) -> Response:
         """`/enter?token=`: a link that still works becomes a session, once. HEAD uses nothing up."""
@@ -187,7 +189,7 @@ class Pages:
         """POST `/leave`: end this browser's session."""
         for held in session_ids(request.scope):
             self._access.leave(held)
-        answer = self._frame.alone(request, 200, "You are signed out.", [self._sign_in])
+        answer = self.frame.alone(request, 200, "You are signed out.", [self._sign_in])
         self._set_cookie(request, answer, "", 0)
         return answer
 
@@ -202,7 +204,7 @@ class Pages:
                 0, "If you have just followed a link from another page, continue: you may be signed in already."
             )
         home = any(self._access.admits(held) for held in session_ids(request.scope))
-        return self._frame.alone(request, refusal.status, refusal.what, hint, again, home=home)
+        return self.frame.alone(request, refusal.status, refusal.what, hint, again, home=home)
 
     def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that there is not (404), or that cannot be so (400, 405)."""
@@ -216,16 +218,19 @@ class Pages:
         hint = {400: [error.detail], 404: ["A session has a page once its first call is recorded."]}.get(status, [])
         context = message(status, what, hint, home=True)
         nothing: Part[object] = Part(None)
-        answer = self._frame.page(
-            request, "message.html", context, nothing, ("Not shown", ""), active="", status=status
-        )
+        answer = self.frame.page(request, "message.html", context, nothing, ("Not shown", ""), active="", status=status)
         answer.headers.update(error.headers or {})
         return answer
 
     def broken(self, request: Request, _error: Exception) -> Response:
         """The page for a fault of ours. What it was is in the log, under the request's id."""
         hint = ["The log of interlock itself has the fault under the request below."]
-        return self._frame.alone(request, 500, "This page failed.", hint, home=True)
+        return self.frame.alone(request, 500, "This page failed.", hint, home=True)
+
+    def _waiting(self) -> int:
+        """How many calls wait for a person."""
+        now_us = self._sources.now_us()
+        return sum(one.standing(now_us) is Standing.WAITING for one in self._sources.store.approvals(now_us))
 
     def _found(self, view: str, workload: str, before: int | None, limit: int) -> tuple[Session, ...]:
         blocked = True if view == "attention" else None
@@ -251,7 +256,7 @@ class Pages:
 
     def _workloads(self, request: Request, chosen: str) -> list[str]:
         """What the filter offers; the chosen one always, known or not."""
-        usage = self._frame.part(request, self._sources.store.usage).value or ()
+        usage = self.frame.part(request, self._sources.store.usage).value or ()
         names = sorted(each.workload for each in usage if each.workload)[:MAX_WORKLOADS]
         return sorted({*names, chosen}) if chosen else names
 

@@ -44,6 +44,7 @@ class Templates:
             "size": size,
             "link": link,
             "session_link": session_link,
+            "tool_link": tool_link,
         }
         self._environment.filters.update(filters)
         self._environment.globals.update(fold_at=FOLD, static=static)
@@ -69,9 +70,28 @@ def session_link(session_id: str) -> str:
     >>> session_link("7f3a"), session_link("..")
     ('/sessions/7f3a', '/sessions/~2e2e')
     """
-    if session_id and _PLAIN_ID.issuperset(session_id):
-        return f"/sessions/{quote(session_id)}"
-    return f"/sessions/~{session_id.encode('utf-8', 'replace').hex()}"
+    return f"/sessions/{_address(session_id)}"
+
+
+def tool_link(server: str, tool: str) -> str:
+    """Where the page of an MCP server's tool is, whatever it is called.
+
+    >>> tool_link("github", "get_me"), tool_link("github", "(instructions)")
+    ('/tools/github/get_me', '/tools/github/~28696e737472756374696f6e7329')
+    """
+    return f"/tools/{quote(server, safe='')}/{_address(tool)}"
+
+
+def tool_named(address: str) -> str | None:
+    """The name that `tool_link` put into an address; None if it put none there."""
+    return session_id(address)
+
+
+def _address(id_: str) -> str:
+    """An id as a part of an address."""
+    if id_ and _PLAIN_ID.issuperset(id_):
+        return quote(id_)
+    return f"~{id_.encode('utf-8', 'replace').hex()}"
 
 
 def session_id(address: str) -> str | None:

@@ -3,6 +3,7 @@
 Pure: records in, what is shown out. Nothing here is invented; what a record does not say is not known.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -10,7 +11,11 @@ from enum import Enum
 from interlock.model.record import Argument, Noted, Origin, Record, RecordKind, Step, Verdict
 from interlock.store import Stored
 
+# The fact that no model asked for a call.
+UNASKED = "by-model:no"
 _TRUST = tuple(Origin)
+# How a reason names the request for approval that a call waits for or was permitted by.
+_APPROVAL = re.compile(r"\ba-[0-9a-f]{12}\b")
 # Origins that no tool has brought.
 _NO_TOOLS = frozenset({Origin.USER, Origin.SYSTEM, Origin.MODEL})
 MEDIA = frozenset({"image", "audio", "video", "file"})
@@ -89,11 +94,20 @@ class Entry:
     policies: tuple[str, ...] = ()
     values: tuple[Value, ...] = ()
     signals: tuple[Noted, ...] = ()
+    asked_in: str = ""
+    unasked: bool = False
 
     @property
     def suspects(self) -> tuple[Value, ...]:
         """The arguments that only untrusted text held."""
         return tuple(value for value in self.values if value.origin is Origin.UNTRUSTED)
+
+    @property
+    def approval(self) -> str:
+        """The id of the request for approval that a call waits for or was permitted by, or that was decided."""
+        said = {"call": self.reason, "approval": self.record.record.reason}.get(self.kind, "")
+        found = [match[0] for match in _APPROVAL.finditer(said)]
+        return found[-1] if found else ""
 
     @property
     def is_media(self) -> bool:
@@ -230,7 +244,7 @@ def _outcome(step: Step) -> Outcome:
             pass
     if step.kind == "call":
         return Outcome.ALLOWED
-    # A text that went out has a reason only if it would have been replaced, were its workload not only observed.
+    # A text that went out has a reason only if it would have been replaced, were its workload or a policy not observed.
     return Outcome.OBSERVED if step.kind == "output" and step.reason else Outcome.RECORDED
 
 
@@ -249,6 +263,8 @@ def _step(stored: Stored, step: Step) -> Entry:
         policies=step.policies,
         values=tuple(_value(argument) for argument in step.arguments),
         signals=step.signals,
+        asked_in=step.asked_in,
+        unasked=UNASKED in step.facts,
     )
 
 

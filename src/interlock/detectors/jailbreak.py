@@ -2,9 +2,9 @@
 
 What: windows of 256 characters whose n-grams are more like those of known jailbreaks and direct injections than like
 those of honest requests; the score is a probability. Why: who attacks by the front door asks for roles without rules,
-for the system prompt, for answers without refusals. Limits: requests for harm are none of this; what it has learned
-from is in `training/MODEL_CARD.md`, with how much it misses. Long role plays are seen best, short questions and
-languages other than English least.
+for the system prompt, for answers without refusals. Limits: requests for harm are none of this;
+`training/injections/MODEL_CARD.md` says what it has learned from and what it misses. Long role plays are seen best,
+short questions and languages other than English least.
 """
 
 from interlock.detectors import WORDS, Detector

@@ -2,8 +2,8 @@
 
 What: windows of 256 characters whose n-grams are more like those of known injected orders than like those of honest
 documents, in tool results and retrieved documents; the score is a probability. Why: phrases alone miss most of the
-ways in which an order can be worded. Limits: what it has learned from is in `training/MODEL_CARD.md`, with how much it
-misses: about half of the attacks of kinds that it has never seen, and most that are worded like honest requests.
+ways in which an order can be worded. Limits: `training/injections/MODEL_CARD.md` says what it has learned from and what
+it misses: over half of the attacks of kinds that it has never seen, and most that are worded like honest requests.
 """
 
 from interlock.detectors import WORDS, Detector

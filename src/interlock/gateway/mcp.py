@@ -18,17 +18,28 @@ from interlock.guard.inspect import logged
 from interlock.guard.mcp import (
     ASKED_BACK,
     Answered,
+    Await,
+    Bell,
+    CancelledError,
+    Decide,
+    Heed,
     Inbound,
     Keep,
     McpExchange,
     Memories,
+    Part,
     Respond,
+    Ring,
     Send,
     Server,
     Tell,
+    Turn,
+    Union,
     mcp_exchange,
+    union_exchange,
 )
 from interlock.identity.tasks import PREFIX, Taskmaster
+from interlock.identity.tokens import bare
 from interlock.mcp.eras import SESSION_HEADER
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
@@ -39,7 +50,7 @@ from interlock.model.record import RecordKind, Step, Verdict
 if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
 
-FOLDER = "/mcp/"
+UNION, FOLDER = "/mcp", "/mcp/"
 TASK_HEADER = b"interlock-task"
 METHODS = ("POST", "GET", "DELETE")
 # A page in a browser can send requests to this machine: its Origin, and the Host that it was made to believe, tell.
@@ -64,6 +75,7 @@ class McpDoor:
     keep: Callable[[str, tuple[Pin, ...]], None]
     origins: frozenset[str] = frozenset()
     loopback: bool = True
+    union: Union | None = None
     _telling: set["_Told"] = field(default_factory=set)
 
     def attach(self, gateway: "Gateway") -> None:
@@ -88,11 +100,13 @@ class McpDoor:
             self._refuse(gateway, client, 403, reason, path)
             return
         try:
-            principal, task = self._proven(gateway, request.headers, presented)
+            principal, task = self._proven(gateway, request.headers, presented, path)
         except IdentityError as refused:
-            self._refuse(gateway, client, 401, refused.brief, path, b"www-authenticate: Bearer\r\n")
+            status, challenge = gateway.challenge(refused, path)
+            self._refuse(gateway, client, status, refused.brief, path, challenge)
             return
-        server = self.servers.get(path.removeprefix(FOLDER))
+        joined = self.union if path.rstrip("/") == UNION else None
+        server = joined or self.servers.get(path.removeprefix(FOLDER))
         if server is None:
             self._refuse(gateway, client, 404, f"no such MCP server: {path}", path, principal=principal)
             return
@@ -100,16 +114,24 @@ class McpDoor:
             reason = f"{request.method} {path}"
             self._refuse(gateway, client, 405, reason, path, b"allow: POST, GET, DELETE\r\n", principal=principal)
             return
-        self.begin(gateway, client, Inbound(request.method, request.headers, request.body), server, principal, task)
+        # What was believed, and is an issuer's: perhaps to be exchanged, never to be sent on.
+        subject = bare(presented) if gateway.issuers else ""
+        inbound = Inbound(request.method, request.headers, request.body)
+        self.begin(gateway, client, inbound, server, principal, task, subject)
 
     def begin(
-        self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server, principal: Principal,
-        task: Task | None,
+        self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server | Union, principal: Principal,
+        task: Task | None, subject: str = "",
     ) -> None:  # fmt: skip
-        """Start the exchange of a caller who has proven who it is."""
-        call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, gateway.rules.now_us())
-        steps = mcp_exchange(inbound, server, call, gateway.rules, task, self.memories)
-        gateway.perform(McpPerformer(gateway, client, steps, call, self))
+        """Start the exchange of a caller who has proven who it is, perhaps by the token `subject`."""
+        rules, now_us = gateway.rules, gateway.rules.now_us()
+        if isinstance(server, Union):
+            call = Call(principal, gateway.request_id(), "mcp", UNION, "", now_us)
+            steps = union_exchange(inbound, server, call, rules, task, self.memories)
+        else:
+            call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, now_us)
+            steps = mcp_exchange(inbound, server, call, rules, task, self.memories)
+        gateway.perform(McpPerformer(gateway, client, steps, call, self, subject))
 
     def _foreign(self, headers: Mapping[bytes, bytes]) -> str:
         """Why a request comes from where none may come from; empty if it does not."""
@@ -122,7 +144,7 @@ class McpDoor:
         return ""
 
     def _proven(
-        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str
+        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str, path: str
     ) -> tuple[Principal, Task | None]:
         """Who asks, and for which task. Raises: IdentityError."""
         now_us = gateway.rules.now_us()
@@ -131,13 +153,13 @@ class McpDoor:
         if bare.startswith(PREFIX):
             task = self.taskmaster.prove(bare, now_us)
             return Principal(task.workload, f"task:{task.id}"), task
-        principal = gateway.keyring.prove(presented, now_us)
+        principal = gateway.prove(presented, path)
         shown = headers.get(TASK_HEADER, b"").decode("latin-1")
         if not shown:
             return principal, None
         task = self.taskmaster.prove(shown, now_us)
         if task.workload != principal.workload:
-            raise IdentityError(f"the task is one of {task.workload}, the key one of {principal.workload}")
+            raise IdentityError(f"the task is one of {task.workload}, the credential one of {principal.workload}")
         return principal, task
 
     @staticmethod
@@ -148,21 +170,21 @@ class McpDoor:
         told = {401: "the credential was refused", 403: "not permitted", 404: "no such server"}.get(status, "use POST")
         gateway.refuse(client, status, "refused", told, reason, path, headers=headers, principal=principal)
 
-    def send(self, server: str, workload: str, command: Send, waiter: Waiter) -> None:
+    def send(self, server: str, workload: str, command: Send, waiter: Waiter, subject: str) -> None:
         """Send a message to a server."""
         if server in self.programs:
             self.programs[server].ask(workload, command, waiter)
         else:
-            self.pools[server].ask(command.method, command.headers, command.body, waiter)
+            self.pools[server].ask(command.method, command.headers, command.body, waiter, subject)
 
-    def tell(self, server: str, workload: str, command: Tell) -> None:
+    def tell(self, server: str, workload: str, command: Tell, subject: str) -> None:
         """Send a message, and drop its answer."""
         if server in self.programs:
             self.programs[server].tell(workload, command.body)
             return
         told = _Told(self._telling.discard)
         self._telling.add(told)
-        self.pools[server].ask("POST", command.headers, command.body, told)
+        self.pools[server].ask("POST", command.headers, command.body, told, subject)
 
     def replace_pins(self, pins: Iterable[Pin]) -> None:
         """What is kept of tools has changed."""
@@ -218,8 +240,11 @@ class _Told:
 class McpPerformer(Performer):
     """An exchange with an MCP server: one after the other, as many requests to it as the guard asks for."""
 
-    def __init__(self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor) -> None:
+    def __init__(
+        self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor, subject: str
+    ) -> None:
         super().__init__(gateway, client, exchange, call.upstream)
+        self._subject = subject
         self._workload = call.principal.workload
         self._door = door
 
@@ -240,14 +265,22 @@ class McpPerformer(Performer):
                     self._connection.release()
                     self._connection = None
                 self._wait = Wait.HEAD
-                self._door.send(self._upstream, self._workload, command, self)
+                self._door.send(self._upstream, self._workload, command, self, self._subject)
                 return WAIT
             case Tell():
-                self._door.tell(self._upstream, self._workload, command)
+                self._door.tell(self._upstream, self._workload, command, self._subject)
                 return None
             case Keep(pins=pins):
                 self._door.keep(self._upstream, pins)
                 return None
+            case Part():
+                self.part()
+                return None
+            case Turn(server=server):
+                self._upstream = server
+                return None
+            case Ring() | Heed() | Await() | Decide():
+                return self._rung(command)
             case Respond(status=status, body=body, session=session):
                 headers = b"%b: %b\r\n" % (SESSION_HEADER, session.encode()) if session else b""
                 if status == 405:
@@ -256,3 +289,40 @@ class McpPerformer(Performer):
                 return None
             case _:
                 return super().perform(command)
+
+    def _rung(self, command: Ring | Heed | Await | Decide) -> object:
+        """What one exchange says to another, or a user to it."""
+        match command:
+            case Ring(bell=bell):
+                bell.rung = True
+                if bell.hear:
+                    bell.hear()
+                return None
+            case Heed(bell=bell):
+                bell.hear = self._cancelled
+                return None
+            case Decide(decision=decision):
+                assert self._gateway.desk
+                self._wait = Wait.DESK
+                self._gateway.desk.answer(decision, self.claimed)
+                return WAIT
+            case Await(bell=bell, limit_s=limit_s):
+                return self._await(bell, limit_s)
+
+    def _await(self, bell: Bell, limit_s: float) -> object:
+        if bell.rung:
+            return None
+        self._wait = Wait.OTHER
+        timer = asyncio.get_running_loop().call_later(limit_s, lambda: bell.hear and bell.hear())
+
+        def heard() -> None:
+            bell.hear = None
+            timer.cancel()
+            if self._wait is Wait.OTHER:
+                self._go(None)
+
+        bell.hear = heard
+        return WAIT
+
+    def _cancelled(self) -> None:
+        self._throw(CancelledError())

@@ -2,13 +2,12 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import shutil
 import signal
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 
+from interlock.gateway.launch import Launch
 from interlock.gateway.waiting import Waiter
 from interlock.guard import Head
 from interlock.guard.mcp import Send, unasked
@@ -23,6 +22,8 @@ ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 MOST_PROGRAMS = 64
 # Between the end of its stdin, SIGTERM and SIGKILL.
 PATIENCE_S = 2.0
+# Between two looks at whether what a program has started is gone as well.
+LOOK_S = 0.02
 # What waits to be written to a program that does not read.
 HIGH_WATER = 16_777_216
 
@@ -30,20 +31,26 @@ HIGH_WATER = 16_777_216
 class Programs:
     """The programs of one server: each workload has its own, so that what one knows does not reach another.
 
-    Rules: only the configured command is started, by its file alone, no shell, and only while that file hashes to
-    what the settings say; it sees the named variables and no others; what it prints that is no message ends it.
+    Rules: only the configured command is started, by its file alone, no shell, and only as `launch` allows it; it sees
+    the named variables and no others; what it prints that is no message ends it; with it ends all that it started,
+    but what has left its process group (a sandbox leaves nothing).
     """
 
     def __init__(
-        self, name: str, server: McpServer, env: Mapping[str, str], answer_s: float, loop: asyncio.AbstractEventLoop
-    ) -> None:
+        self, name: str, server: McpServer, env: Mapping[str, str], answer_s: float, loop: asyncio.AbstractEventLoop,
+        launch: Launch | None = None,
+    ) -> None:  # fmt: skip
+        """Raises: ConfigError if `launch` would never allow it."""
         self._name = name
         self._server = server
         self._env = {one: env[one] for one in (*ENVIRONMENT, *server.env) if one in env}
+        self._launch = launch or Launch()
+        self._launch.check(name, server, self._env)
         self._answer_s = answer_s
         self._loop = loop
         self._running: dict[str, _Program] = {}
-        self._starting: set[asyncio.Task[None]] = set()
+        self._starting: dict[str, asyncio.Task[_Program]] = {}
+        self._work: set[asyncio.Task[None]] = set()
         self.on_changed: Callable[[], None] = lambda: None
         self.on_refused: Callable[[str, str], None] = lambda _workload, _method: None
 
@@ -53,9 +60,7 @@ class Programs:
         if program and program.is_running:
             program.ask(command, waiter, self._loop.time() + self._answer_s)
         elif command.opens:
-            task = self._loop.create_task(self._start(workload, command, waiter))
-            self._starting.add(task)
-            task.add_done_callback(self._starting.discard)
+            self._do(self._open(workload, command, waiter))
         else:
             _begin(self._loop, _Line(None), waiter, 404)
 
@@ -71,46 +76,89 @@ class Programs:
 
     async def close(self) -> None:
         """End every program."""
-        for task in self._starting:
-            task.cancel()
+        await asyncio.gather(*self._starting.values(), return_exceptions=True)
         await asyncio.gather(*(program.close() for program in self._running.values()))
+        await asyncio.gather(*self._work, return_exceptions=True)
 
-    async def _start(self, workload: str, command: Send, waiter: Waiter) -> None:
-        self._running = {name: program for name, program in self._running.items() if program.is_running}
-        if len(self._running) >= MOST_PROGRAMS:
-            waiter.on_error(UpstreamError(f"runs for {MOST_PROGRAMS} workloads already", where=self._name, status=503))
-            return
-        try:
-            path = await asyncio.to_thread(self._checked)
-            process = await asyncio.create_subprocess_exec(
-                path, *self._server.command[1:], env=self._env, cwd=self._server.cwd or None,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                limit=self._server.max_result_bytes, start_new_session=True,
-            )  # fmt: skip
-        except UpstreamError as error:
-            waiter.on_error(error)
-        except OSError as error:
-            waiter.on_error(UpstreamError(f"cannot be started: {error.strerror}", where=self._name))
-        else:
-            refused = self.on_refused
-            program = _Program(self._name, process, self.on_changed, lambda method: refused(workload, method))
-            if other := self._running.get(workload):  # two came at once
-                await other.close()
-            self._running[workload] = program
+    def _do(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _open(self, workload: str, command: Send, waiter: Waiter) -> None:
+        """Send a message to the workload's program, which many may want at once and is started once."""
+        program = self._running.get(workload)  # somebody else's start may be over by now
+        if program is None or not program.is_running:
+            try:
+                program = await asyncio.shield(self._start_once(workload))
+            except UpstreamError as error:
+                waiter.on_error(error)
+                return
+        if program.is_running:
             program.ask(command, waiter, self._loop.time() + self._answer_s)
+        else:
+            waiter.on_error(UpstreamError("ended before it answered", where=self._name))
 
-    def _checked(self) -> str:
-        """The program's file. Raises: UpstreamError if there is none, or it is another one than the settings say."""
-        path = shutil.which(self._server.command[0], path=self._env.get("PATH"))
-        if path is None:
-            raise UpstreamError("cannot be started: there is no such program", where=self._name)
-        path = str(Path(path).absolute())
-        if self._server.sha256:
-            with open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != self._server.sha256:
-                raise UpstreamError("is not started: its file is not the one that was approved", where=self._name)
-        return path
+    def _start_once(self, workload: str) -> "asyncio.Task[_Program]":
+        starting = self._starting.get(workload)
+        if starting is None:
+            starting = self._starting[workload] = self._loop.create_task(self._start(workload))
+            starting.add_done_callback(lambda done: self._started(workload, done))
+        return starting
+
+    async def _pipe(self) -> tuple["_Stdout", int]:
+        """A pipe: our end, and the one that the program writes to."""
+        reader = asyncio.StreamReader(limit=self._server.max_result_bytes)
+        read_end, write_end = os.pipe()
+        transport, _ = await self._loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
+        )
+        return _Stdout(reader, transport), write_end
+
+    def _started(self, workload: str, done: "asyncio.Task[_Program]") -> None:
+        del self._starting[workload]
+        if not done.cancelled():
+            done.exception()  # whoever waited was told; if nobody waits any more, nobody needs to be
+
+    async def _start(self, workload: str) -> "_Program":
+        """A new program. Raises: UpstreamError."""
+        self._running = {name: program for name, program in self._running.items() if program.is_running}
+        if len(self._running) + len(self._starting) > MOST_PROGRAMS:
+            raise UpstreamError(f"runs for {MOST_PROGRAMS} workloads already", where=self._name, status=503)
+        try:
+            argv = await asyncio.to_thread(self._launch.argv, self._name, self._server, self._env)
+            stdout, write_end = await self._pipe()
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *argv, env=self._env, cwd=self._server.cwd or None, stdin=asyncio.subprocess.PIPE,
+                    stdout=write_end, start_new_session=True,
+                )  # fmt: skip
+            except BaseException:
+                stdout.close()
+                raise
+            finally:
+                os.close(write_end)
+        except OSError as error:
+            raise UpstreamError(f"cannot be started: {error.strerror}", where=self._name) from None
+        refused = self.on_refused
+        program = _Program(
+            self._name, process, stdout, self.on_changed, lambda method: refused(workload, method),
+            lambda: self._do(program.close()),
+        )  # fmt: skip
+        self._running[workload] = program
+        return program
+
+
+@dataclass(frozen=True, slots=True)
+class _Stdout:
+    """Our end of a program's stdout. It is closed with the program, whoever still holds the other end."""
+
+    reader: asyncio.StreamReader
+    transport: asyncio.ReadTransport
+
+    def close(self) -> None:
+        """Read no more."""
+        self.transport.close()
 
 
 class _Line:
@@ -164,14 +212,19 @@ class _Program:
         self,
         name: str,
         process: asyncio.subprocess.Process,
+        stdout: _Stdout,
         on_changed: Callable[[], None],
         on_refused: Callable[[str], None],
+        on_failed: Callable[[], None],
     ) -> None:
         self._name = name
         self._process = process
+        self._stdout = stdout
         self._on_changed = on_changed
         self._on_refused = on_refused
+        self._on_failed = on_failed
         self._waiting: dict[int, tuple[_Line, float]] = {}
+        self._listening: dict[_Line, None] = {}
         self._closing = False
         self._loop = asyncio.get_running_loop()
         self._reading = self._loop.create_task(self._read())
@@ -184,6 +237,9 @@ class _Program:
     def ask(self, command: Send, waiter: Waiter, deadline: float) -> None:
         """Send a message; what belongs to its answer goes to `waiter`."""
         id_ = command.id
+        if command.method == "GET":
+            self._listen(waiter)
+            return
         if command.method != "POST" or id_ is None:
             if command.body:
                 self.write(command.body)
@@ -194,6 +250,13 @@ class _Program:
         if _begin(self._loop, line, waiter, 200):
             self.write(command.body)
         else:
+            line.release()
+
+    def _listen(self, waiter: Waiter) -> None:
+        """What it says outside of its answers goes to `waiter` from here on."""
+        line = _Line(lambda: self._listening.pop(line, None))
+        self._listening[line] = None
+        if not _begin(self._loop, line, waiter, 200):
             line.release()
 
     def write(self, body: bytes) -> None:
@@ -219,22 +282,36 @@ class _Program:
             self._process.stdin.close()
         for number in (None, signal.SIGTERM, signal.SIGKILL):
             if number is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, number)
+                self._signal(number)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), PATIENCE_S)
+                await asyncio.wait_for(self._ended(), PATIENCE_S)
                 break
-        await self._reading
+        # What has left the group may hold the other end of its stdout for ever.
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+        self._stdout.close()
+
+    async def _ended(self) -> None:
+        """Wait until it is gone, and its group with it."""
+        await self._process.wait()
+        while self._signal(0):  # noqa: ASYNC110 - the kernel tells nobody that a group is empty
+            await asyncio.sleep(LOOK_S)
+
+    def _signal(self, number: int) -> bool:
+        """A signal to its group; whether there is one."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def _forget(self, id_: int) -> None:
         self._waiting.pop(id_, None)
 
     async def _read(self) -> None:
-        stdout = self._process.stdout
-        assert stdout
         error = UpstreamError("ended before it answered", where=self._name)
         try:
-            while line := await stdout.readline():
+            while line := await self._stdout.reader.readline():
                 if line.strip():
                     self._take(line.strip())
         except ValueError:
@@ -252,21 +329,39 @@ class _Program:
             case Notification(method="notifications/progress", params={"progressToken": int() as id_}):
                 if id_ in self._waiting:
                     self._waiting[id_][0].put(line, last=False)
-            case Notification(method="notifications/tools/list_changed"):
-                self._on_changed()
+            case Notification():
+                if message.method == "notifications/tools/list_changed":
+                    self._on_changed()
+                for heard in self._hearing():
+                    heard.put(line, last=False)
             case _:
-                answer, refused = unasked(message)
-                if answer:
-                    self.write(answer)
-                if refused:
-                    self._on_refused(refused)
+                self._asked(line, message)
+
+    def _hearing(self) -> list[_Line]:
+        """Who hears what it says outside of its answers: who listens, else who waits for the only answer there is."""
+        if self._listening:
+            return list(self._listening)
+        return [line for line, _ in self._waiting.values()] if len(self._waiting) == 1 else []
+
+    def _asked(self, line: bytes, message: messages.Message) -> None:
+        """It asks its client: the one whose only request is under way, or one that listens."""
+        answer, refused = unasked(message)
+        hearing = [held for held, _ in self._waiting.values()] if len(self._waiting) == 1 else list(self._listening)
+        if refused and hearing:
+            hearing[0].put(line, last=False)
+            return
+        if answer:
+            self.write(answer)
+        if refused:
+            self._on_refused(refused)
 
     def _fail(self, error: UpstreamError) -> None:
         """It is over: who waits is told, and the program is ended if it still runs."""
-        self._closing = True
-        waiting, self._waiting = self._waiting, {}
-        for line, _ in waiting.values():
+        ended = [*(line for line, _ in self._waiting.values()), *self._listening]
+        self._waiting, self._listening = {}, {}
+        for line in ended:
             if line.waiter:
                 line.waiter.on_error(error)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGTERM)
+        if not self._closing:
+            self._closing = True
+            self._on_failed()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from interlock.gateway.mcp import McpDoor
-from interlock.guard.mcp import Inbound, Server
+from interlock.guard.mcp import Inbound, Server, Union
 from interlock.mcp import messages
 from interlock.mcp.eras import SESSION_HEADER
 from interlock.model.decision import Principal, Task
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
 
 SWEEP_S = 1.0
+EVENTS = b"application/json, text/event-stream"
 OK = 200
 
 
@@ -27,7 +28,7 @@ class Lines:
     """
 
     def __init__(
-        self, gateway: "Gateway", door: McpDoor, server: Server, principal: Principal, token: str,
+        self, gateway: "Gateway", door: McpDoor, server: Server | Union, principal: Principal, token: str,
         write: Callable[[bytes], None],
     ) -> None:  # fmt: skip
         self._gateway = gateway
@@ -57,6 +58,14 @@ class Lines:
         """One message to the client."""
         self._write(message + b"\n")
 
+    def listen(self) -> None:
+        """What the server says unasked goes to the client from here on."""
+        client = _LineClient(self, None, quiet=True)
+        self._under_way.add(client)
+        headers = {b"accept": EVENTS, SESSION_HEADER: self.session.encode()}
+        inbound = Inbound("GET", headers, b"", plain=True)
+        self._door.begin(self._gateway, client, inbound, self._server, self._principal, self._task())
+
     def over(self, client: "_LineClient") -> None:
         """An exchange has its answer."""
         self._under_way.discard(client)
@@ -64,7 +73,7 @@ class Lines:
     def _take(self, line: bytes) -> None:
         client = _LineClient(self, _id_of(line))
         self._under_way.add(client)
-        headers = {b"accept": b"application/json, text/event-stream"}
+        headers = {b"accept": EVENTS}
         if self.session:
             headers[SESSION_HEADER] = self.session.encode()
         inbound = Inbound("POST", headers, line, plain=True)
@@ -85,11 +94,12 @@ class Lines:
 
 
 class _LineClient:
-    """One message of the client, and its answer. Notifications have none."""
+    """One message of the client, and its answer. Notifications have none, nor has a stream that ends: `quiet`."""
 
-    def __init__(self, lines: Lines, id_: messages.Id | None) -> None:
+    def __init__(self, lines: Lines, id_: messages.Id | None, *, quiet: bool = False) -> None:
         self._lines = lines
         self._id = id_
+        self._quiet = quiet
         self.writable = True
         self.on_gone: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
@@ -104,11 +114,14 @@ class _LineClient:
         name, _, value = headers.partition(b": ")
         if name == SESSION_HEADER:
             self._lines.session = value.partition(b"\r")[0].decode()
+            asyncio.get_running_loop().call_soon(self._lines.listen)
         try:
             said = messages.parse(body) if body else None
         except ProtocolError:
             said = None
-        if said is not None and (self._id is not None or status != OK):
+        if self._quiet:
+            pass
+        elif said is not None and (self._id is not None or status != OK):
             self._lines.say(body)
         elif self._id is not None:
             self._lines.say(messages.error(self._id, messages.INTERNAL_ERROR, "interlock cannot serve now"))

@@ -10,12 +10,14 @@ from interlock.gateway.routes import Route
 from interlock.gateway.waiting import Answering, Replying
 from interlock.guard import (
     Begin,
+    Claim,
     ClientGoneError,
     Emit,
     Exchange,
     Forward,
     Head,
     Note,
+    Petition,
     Read,
     Reply,
     Told,
@@ -46,6 +48,8 @@ class Wait(Enum):
     DATA = auto()
     CLIENT = auto()
     DISK = auto()
+    OTHER = auto()
+    DESK = auto()
 
 
 class Performer:
@@ -81,7 +85,7 @@ class Performer:
 
     def stop(self) -> None:
         """The gateway stops: what still waits for the model is ended, and the client is told so."""
-        if self._wait in (Wait.HEAD, Wait.DATA):
+        if self._wait in (Wait.HEAD, Wait.DATA, Wait.OTHER):
             self._throw(UpstreamError("was left, because interlock stops", where=self._upstream, status=503))
 
     # --- what happens on the wire ------------------------------------------------------------------------
@@ -121,6 +125,11 @@ class Performer:
             self._give_up(error)
         else:
             self._go(None)
+
+    def claimed(self, there: bool) -> None:
+        """Whether an approval was there to use."""
+        if self._wait is Wait.DESK:
+            self._go(there)
 
     def _client_gone(self) -> None:
         self._throw(ClientGoneError())
@@ -167,6 +176,15 @@ class Performer:
                     self._gateway.when_durable(number, self)
                     return WAIT
                 return None
+            case Petition(approval=approval):
+                assert self._gateway.desk
+                self._gateway.desk.petition(approval)
+                return None
+            case Claim(id=id_):
+                assert self._gateway.desk
+                self._wait = Wait.DESK
+                self._gateway.desk.claim(id_, self.claimed)
+                return WAIT
             case Read():
                 return self._read()
             case Begin():
@@ -187,6 +205,13 @@ class Performer:
         self._client.on_gone = None
         self._replied = True
         self._client.reply(status, body, self._answer_headers + headers)
+
+    def part(self) -> None:
+        """The client has its answer; what follows is done without it."""
+        if self._streaming:
+            self._client.end_stream()
+        self._streaming, self._replied = False, True
+        self._client.on_gone = self._client.on_writable = None
 
     def _read(self) -> Told | UpstreamError | object:
         if self._failed:

@@ -6,29 +6,30 @@ import traceback
 from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 
+from interlock.gateway.callers import challenge, form, metadata, presented, prove
+from interlock.gateway.desk import Desk
 from interlock.gateway.encodings import COVERED
 from interlock.gateway.http import ClientConnection, HttpRequest
 from interlock.gateway.mcp import FOLDER, McpDoor
 from interlock.gateway.perform import ModelPerformer, Performer
-from interlock.gateway.pool import FORMS, Pool
+from interlock.gateway.pool import Pool
 from interlock.gateway.proxy import Proxy
 from interlock.gateway.routes import Route, Routes, split
 from interlock.gateway.settings import GatewaySettings
 from interlock.guard import Call, Rules, exchange
+from interlock.identity.issuers import METADATA, Issuers
 from interlock.identity.keys import Keyring
 from interlock.knowledge import redact
 from interlock.model.decision import Principal
 from interlock.model.errors import AuditError, ConfigError, IdentityError
 from interlock.model.record import Record, RecordKind, Verdict
-from interlock.protocols import BEARER, Adapter, Credential
+from interlock.protocols import Adapter
 from interlock.protocols import encode as _encode
 from interlock.store.log import AuditLog
 
 # Headers of a request that a model's server needs; nothing else of them is passed on. Not the content type: the
 # body was read as JSON in UTF-8, so that is what it is sent as.
 FORWARDED = (b"accept", b"user-agent", b"traceparent", b"tracestate")
-# Where the SDKs put their key; AWS's, which sign, as the token of a session.
-CREDENTIALS = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"x-amz-security-token")
 # What the log calls a request that could not be served as such; any other is `malformed_request`.
 CODES = {
     408: "request_timeout",
@@ -70,6 +71,8 @@ class Gateway:
     request_id: Callable[[], str]
     proxy: Proxy | None = None
     mcp: McpDoor | None = None
+    issuers: Issuers | None = None
+    desk: Desk | None = None
     clients: set[ClientConnection] = field(default_factory=set)
     performing: set[Performer] = field(default_factory=set)
     routes: Routes = field(init=False)
@@ -152,7 +155,20 @@ class Gateway:
         self.refuse(client, status, code, what, what, headers=headers, close=True)
 
     def serve(self, client: ClientConnection, request: HttpRequest) -> None:
-        """Start the exchange that a request asks for."""
+        """Start the exchange that a request asks for; an issuer is asked first for a key that only it can know."""
+        wait = self.issuers.missing(presented(request.headers)) if self.issuers else None
+        if wait is None:
+            self._guarded(client, request)
+            return
+
+        async def later() -> None:
+            await wait
+            client.on_gone = None
+            self._guarded(client, request)
+
+        client.on_gone = self.task(later()).cancel  # type: ignore[assignment]  # what it returns is of no interest
+
+    def _guarded(self, client: ClientConnection, request: HttpRequest) -> None:
         try:
             self._serve(client, request)
         except Exception as error:  # noqa: BLE001 - the process's edge: a fault ends this request and no other
@@ -169,10 +185,13 @@ class Gateway:
             return
         path, question, query = request.target.partition("?")
         if path == "/healthz":
-            self._health(client, _presented(request.headers))
+            self._health(client, presented(request.headers))
             return
-        if self.mcp and path.startswith(FOLDER):
-            self.mcp.serve(self, client, request, _presented(request.headers))
+        if self.issuers and path.startswith(METADATA) and request.method == "GET":
+            client.reply(*metadata(self.issuers, path))
+            return
+        if self.mcp and f"{path}/".startswith(FOLDER):
+            self.mcp.serve(self, client, request, presented(request.headers))
             return
         route = self.routes.find(path)
         if route is None:
@@ -182,11 +201,12 @@ class Gateway:
         if self.is_other_method(client, request, route, path):
             return
         try:
-            principal = self.keyring.prove(_presented(request.headers), self.rules.now_us())
+            principal = self.prove(presented(request.headers), path)
         except IdentityError as error:
             told = _REFUSED + (_SIGNED if request.headers.get(b"authorization", b"").startswith(_SIGV4) else "")
-            challenge, adapter = b"www-authenticate: Bearer\r\n", route.adapter
-            self.refuse(client, 401, "invalid_credential", told, error.brief, path, adapter=adapter, headers=challenge)
+            status, challenge = self.challenge(error, path)
+            code, adapter = "invalid_credential" if status == 401 else "insufficient_scope", route.adapter
+            self.refuse(client, status, code, told, error.brief, path, adapter=adapter, headers=challenge)
             return
         below = split(path)[1] + question + query
         self.begin(client, request, route, principal, below, below)
@@ -206,7 +226,7 @@ class Gateway:
         `credential` is header lines for the upstream, beside those that the adapter names.
         """
         if route.adapter.credential is None:
-            shown = replace(route.adapter, credential=_form(request.headers))
+            shown = replace(route.adapter, credential=form(request.headers))
             route = replace(route, adapter=shown)
         adapter = route.adapter
         call = Call(principal, self.request_id(), adapter.meta.id, route.name, route.upstream, self.rules.now_us())
@@ -223,6 +243,14 @@ class Gateway:
         self.performing.add(performer)
         performer.start()
 
+    def prove(self, shown: str, path: str) -> Principal:
+        """Who shows this credential at `path`. Raises: IdentityError."""
+        return prove(self.keyring, self.issuers, shown, self.rules.now_us(), path)
+
+    def challenge(self, error: IdentityError, path: str) -> tuple[int, bytes]:
+        """Status and header of the refusal of a credential."""
+        return challenge(self.issuers, error, path)
+
     def is_other_method(self, client: ClientConnection, request: HttpRequest, route: Route, path: str) -> bool:
         """Whether a request was refused because its method is not that of its protocol."""
         adapter, method = route.adapter, route.adapter.method
@@ -232,11 +260,11 @@ class Gateway:
         self.refuse(client, 405, "method_not_allowed", told, reason, path, adapter=adapter, headers=allow)
         return True
 
-    def _health(self, client: ClientConnection, presented: str) -> None:
+    def _health(self, client: ClientConnection, shown: str) -> None:
         """Whether requests can be served, and to who shows a credential, whether that one's. Nothing is recorded."""
         try:
-            if presented:
-                self.keyring.prove(presented, self.rules.now_us())
+            if shown:
+                self.prove(shown, "")
             self.log.check()
         except IdentityError:
             client.reply(401, _error(401, "invalid_credential", "interlock: this credential is not in force"))
@@ -353,19 +381,6 @@ class Gateway:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _presented(headers: Mapping[bytes, bytes]) -> str:
-    """What a caller shows to prove who it is: an interlock key wherever SDKs put keys, else the first of those."""
-    shown = [headers[name].decode("latin-1") for name in CREDENTIALS if name in headers]
-    keys = [one for one in shown if "ilk_" in one] or shown
-    return keys[0] if keys else ""
-
-
-def _form(headers: Mapping[bytes, bytes]) -> Credential:
-    """The header in which a caller shows its key, as the form of a credential."""
-    names = ("x-api-key", "api-key", "x-goog-api-key")
-    return next((FORMS[name] for name in names if name.encode() in headers), BEARER)
 
 
 def _error(status: int, code: str, message: str) -> bytes:

@@ -38,6 +38,9 @@ class GatewaySettings:
     mcp_origins: tuple[str, ...] = setting(
         (), "Origins of web pages that may reach the MCP servers, such as https://chat.example, beside this machine's."
     )
+    mcp_separator: str = setting(
+        "__", "Stands between a server's name and its tool's at /mcp, where all servers are one: tracker__close_issue."
+    )
     unsafe_pass_credentials: bool = setting(
         False, "Let clients of the proxy use a provider's key of their own where interlock holds none for the host."
     )

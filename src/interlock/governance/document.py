@@ -46,7 +46,10 @@ class WorkloadDocument(msgspec.Struct, frozen=True):
 
 
 class FindingDocument(msgspec.Struct, frozen=True):
-    """What a check found. `status` is fail, or unknown where the check could not judge."""
+    """What a check found. `status` is fail, or unknown where the check could not judge.
+
+    `known` is whether the baseline has it, null if there was none.
+    """
 
     id: str
     check: str
@@ -59,6 +62,7 @@ class FindingDocument(msgspec.Struct, frozen=True):
     asset: str
     site: SiteDocument
     workload: str | None
+    known: bool | None = None
 
 
 class NotScannedDocument(msgspec.Struct, frozen=True):
@@ -113,6 +117,7 @@ def document(scan: Scan) -> ScanDocument:
                 asset=f.asset,
                 site=SiteDocument(f.site.path, f.site.line),
                 workload=f.workload,
+                known=f.known,
             )
             for f in scan.findings
         ),

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from interlock.governance.settings import Manifest
 from interlock.governance.summary import counted
-from interlock.policy import Mode, Policy
+from interlock.policy import Force, Mode, Policy
 from interlock.provenance.labels import HARMLESS
 from interlock.provenance.settings import ToolOverride
 
@@ -14,6 +14,10 @@ from interlock.provenance.settings import ToolOverride
 BUNDLED = "interlock's bundled.cedar"
 # They permit what a manifest names, and a manifest that names nothing is listed by itself.
 _SCOPES = frozenset({"model-in-scope", "tool-in-scope", "extra-in-scope"})
+
+_WEAKER = (Force.ENFORCE, Force.ASK, Force.OBSERVE)
+_NAMES = {Force.ASK: "asked", Force.OBSERVE: "observed"}
+_MEANS = {Force.ASK: "a person may lift its refusal", Force.OBSERVE: "what it would refuse is only noted"}
 
 
 class PolicyTable(Protocol):
@@ -168,8 +172,15 @@ def _of_tool(name: str, override: ToolOverride) -> Iterator[Loosening]:
 
 
 def _of_policies(loaded: Iterable[Policy]) -> Iterator[Loosening]:
-    """A permit is an exception: what none permits is refused."""
+    """A permit is an exception: what none permits is refused. So is a refusal that is weaker than it was written."""
     for policy in loaded:
         bundled = policy.where.rpartition(":")[0] == BUNDLED
+        if _WEAKER.index(policy.force) > _WEAKER.index(policy.written):
+            means = f"It was written to {policy.written.value}, and {_MEANS[policy.force]}: {policy.reason}"
+            yield Loosening(f"policy-{_NAMES[policy.force]}", policy.id, f"[policy] {policy.force.value}", means)
+        elif policy.force is Force.OBSERVE:
+            means = f"It refuses nothing, and {_MEANS[policy.force]}: {policy.reason}"
+            named = (policy.id, "") if bundled else ("policy-observed", policy.id)
+            yield Loosening(*named, policy.where, means, bundled)
         if policy.permits and not (bundled and policy.id in _SCOPES):
             yield Loosening(policy.id, "", policy.where, policy.reason, bundled)

@@ -19,6 +19,9 @@ class Manifest:
         choices=("logprobs", "embeddings"),
     )
     unsafe_tools: tuple[str, ...] = setting((), "Tools whose arguments may come from anywhere, untrusted text too.")
+    caps: tuple[str, ...] | None = setting(
+        None, 'Its own caps, such as ["delete 2", "money sum 500"]; not given: [policy] caps. Empty: none.'
+    )
     redact: tuple[str, ...] | None = setting(
         None,
         "What its models may not see, by detector or detector:rule, such as personal-data or personal-data:iban. "

@@ -21,7 +21,7 @@ USES_AI = frozenset({
 
 # Source files of kinds that no source reads: a scan counts them, `*.ts` standing for all of its kind.
 UNREAD_KINDS = frozenset({
-    "*.bicep", "*.cs", "*.go", "*.ipynb", "*.java", "*.js", "*.jsx", "*.kt", "*.mjs", "*.php", "*.rb", "*.rs", "*.tf",
+    "*.bicep", "*.cs", "*.go", "*.java", "*.js", "*.jsx", "*.kt", "*.mjs", "*.php", "*.rb", "*.rs", "*.tf",
     "*.ts", "*.tsx",
 })  # fmt: skip
 

@@ -99,6 +99,14 @@ class Budgets:
         self._now_us = 0
         self.needs = frozenset(need for ledger in self._ledgers for need in _needs(ledger.limit))
 
+    def renewed(self, limits: Iterable[Limit], rates: Rates) -> "Budgets":
+        """The budgets of changed settings. A limit that is still there goes on; one that has changed begins anew."""
+        after = Budgets(limits, rates)
+        known = {ledger.limit: ledger for ledger in self._ledgers}
+        after._ledgers = tuple(known.get(ledger.limit, ledger) for ledger in after._ledgers)
+        after._now_us = self._now_us
+        return after
+
     def __bool__(self) -> bool:
         """Whether there is any limit; if not, nothing needs to be measured, admitted or settled."""
         return bool(self._ledgers)

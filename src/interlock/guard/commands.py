@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from interlock.model.approval import Approval
 from interlock.model.record import Record
 
 
@@ -18,6 +19,18 @@ class Forward(NamedTuple):
     """Send `body` to the upstream. Replied with `Head`."""
 
     body: bytes
+
+
+class Petition(NamedTuple):
+    """Let people know that this waits for them. Replied with None at once."""
+
+    approval: Approval
+
+
+class Claim(NamedTuple):
+    """Use an approval. Replied with whether it was there to use; what was granted once is used up by that."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +67,8 @@ class Head(NamedTuple):
     streamed: bool
 
 
-Command: TypeAlias = Note | Forward | Read | Begin | Emit | Reply
-Told: TypeAlias = Head | bytes | None
+Command: TypeAlias = Note | Forward | Read | Begin | Emit | Reply | Petition | Claim
+Told: TypeAlias = Head | bytes | bool | None
 Exchange: TypeAlias = Generator[Command, Told, None]
 
 

@@ -6,8 +6,9 @@ only after its record is durable; and every way out of here leaves a record.
 """
 
 import re
+from collections.abc import Iterator
 
-from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice
+from interlock.guard.answer import MOST_CALLS, AnswerJudge, CallVerdict, notice, watched
 from interlock.guard.budgets import Exceeded
 from interlock.guard.commands import Begin, ClientGoneError, Emit, Exchange, Forward, Head, Note, Read, Reply
 from interlock.guard.edits import is_json, replaced
@@ -21,7 +22,7 @@ from interlock.model.decision import Deny
 from interlock.model.errors import InterlockError, ProtocolError, UpstreamError
 from interlock.model.event import Channel, Media, Opaque, Path, Text, ToolCall
 from interlock.model.record import Step, Verdict
-from interlock.policy import CallModel, Obtain, PassMedia, PassOpaque, ReadText
+from interlock.policy import CallModel, Obtain, PassMedia, PassOpaque, Question, ReadText
 from interlock.protocols import Adapter, Answer, AnswerEdit, Request, decode
 
 OK = 200
@@ -94,7 +95,7 @@ def _understood(adapter: Adapter, request: Request, log: Log) -> Exchange:
         yield Note(log.request(error.status, steps, Deny(f"It cannot go to the model: {error.brief}")))
         yield Reply(error.status, adapter.error(error.status, "not_permitted", f"interlock: {error.brief}"))
         return
-    yield Note(log.request(0, (*steps, hidden.step) if hidden.step else steps, None))
+    yield Note(log.request(0, (*steps, hidden.step) if hidden.step else steps, None, told))
     judge = AnswerJudge(call, inspected, rules, frozenset(stripped), hidden.pseudonyms)
     log.spent = Spent.UNKNOWN
     try:
@@ -121,28 +122,35 @@ def _told(error: InterlockError) -> str:
 
 
 def _decide(request: Request, inspected: Inspected, call: Call, rules: Rules) -> tuple[int, Deny | None, str]:
-    """(HTTP status, why not, what the client is told): the first reason in the order of the questions."""
+    """(HTTP status, why not, what the client is told): the first reason in the order of the questions.
+
+    If nothing refuses, the text is what the log says of policies that would, were they not only observed.
+    """
     workload = call.principal.workload
-    decide = rules.policies.decide
+    decisions = []
     for event in inspected.opaque:
-        if isinstance(denied := decide(PassOpaque(workload, place_name(event.path), "request")), Deny):
+        decisions.append(denied := rules.policies.decide(PassOpaque(workload, place_name(event.path), "request")))
+        if isinstance(denied, Deny):
             told = f"interlock: {place_name(event.path)} is not understood, so it is not let through."
             return 400, Deny(f"{place_name(event.path)} is not understood. {denied.reason}", denied.policies), told
+    for question in _questions(request, inspected, workload):
+        decisions.append(denied := rules.policies.decide(question))
+        if isinstance(denied, Deny):
+            return 403, denied, NOT_PERMITTED
+    return 0, None, watched(decisions)
+
+
+def _questions(request: Request, inspected: Inspected, workload: str) -> Iterator[Question]:
+    """What is asked about a request of which all is understood."""
     for media in inspected.media:
-        facts = PassMedia(workload, media.kind, media.channel.value, media.source)
-        if isinstance(denied := decide(facts), Deny):
-            return 403, denied, NOT_PERMITTED
+        yield PassMedia(workload, media.kind, media.channel.value, media.source)
     # A list of models is asked of none: there is neither a model nor a word to it.
-    asked = bool(request.model or request.raw)
-    if asked and isinstance(denied := decide(CallModel(workload, request.model)), Deny):
-        return 403, denied, NOT_PERMITTED
+    if request.model or request.raw:
+        yield CallModel(workload, request.model)
     for what in sorted(request.asks - STRIPPABLE):
-        if isinstance(denied := decide(Obtain(workload, what)), Deny):
-            return 403, denied, NOT_PERMITTED
+        yield Obtain(workload, what)
     for detector, channel in inspected.signals:
-        if isinstance(denied := decide(ReadText(workload, detector, channel)), Deny):
-            return 403, denied, NOT_PERMITTED
-    return 0, None, ""
+        yield ReadText(workload, detector, channel)
 
 
 def _stripped(request: Request, call: Call, rules: Rules) -> dict[str, Step]:
@@ -172,7 +180,7 @@ def _whole(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exch
         if isinstance(event, ToolCall):
             if len(verdicts) >= MOST_CALLS:
                 raise ProtocolError(f"the answer calls over {MOST_CALLS} tools", status=502)
-            verdicts[event.path] = judge.call(event)
+            verdicts[event.path] = yield from judge.settle(judge.call(event))
         elif isinstance(event, Opaque | Media):
             if reason := judge.refusal(event):
                 raise ProtocolError(f"{place_name(event.path)} of the answer was not let through: {reason}", status=502)
@@ -240,7 +248,13 @@ def _stream(adapter: Adapter, judge: AnswerJudge, log: Log, rules: Rules) -> Exc
         return
     log.said = guard.said
     # After a fault nobody can say that what is held back is whole: it stays here, and the client is told.
-    ending = guard.end() if not fault else Ending(b"", _unreleased(guard.end().steps), risky=False)
+    if fault:
+        ending = Ending(b"", _unreleased(guard.end().steps), risky=False)
+    else:
+        verdicts = guard.verdicts()
+        for key, verdict in verdicts.items():
+            verdicts[key] = yield from judge.settle(verdict)
+        ending = guard.end(verdicts)
     last = ending.data if not fault else adapter.stream_error("upstream_error", CUT)
     status = UPSTREAM_FAULT if fault else OK
     log.spent = Spent.PART if fault or reported else Spent.ALL

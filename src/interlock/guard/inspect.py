@@ -1,7 +1,8 @@
 """What is found in a request or an answer before anything is decided: signals, origins, labels."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import lru_cache
 
 from interlock.guard.own_prompt import OwnPrompt
@@ -12,7 +13,9 @@ from interlock.model.event import Channel, Event, Media, Opaque, Path, Signal, T
 from interlock.model.record import Noted, Origin, Step
 from interlock.protocols import encode, named
 from interlock.provenance import Conversation, ToolLabels, derive
+from interlock.provenance.secrets import Confidential
 
+BEGINNING = date(1970, 1, 1)
 PLACE_CHARS = 120
 # A tool's name or an id has at most 64 characters by the APIs; a client or a model can write anything there.
 LONGEST_NAME = 128
@@ -30,6 +33,8 @@ class Inspected:
     media: tuple[Media, ...]
     session: str
     own_prompt: OwnPrompt | None
+    confidential: Confidential = field(default_factory=Confidential)
+    beginning: str = ""
 
     def labels(self, tool: str, rules: Rules) -> ToolLabels:
         """The labels of a tool, offered or not."""
@@ -42,7 +47,8 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
     marks = ["" if digest is None else mark(event, digest) for event, digest in zip(events, digests, strict=True)]
     place = rules.sessions.place(workload, marks, request)
     offered = {event.name: event for event in events if isinstance(event, ToolDefinition)}
-    conversation = Conversation()
+    today = BEGINNING + timedelta(microseconds=rules.now_us())
+    conversation, confidential = Conversation(today), Confidential()
     known: dict[str, ToolLabels] = {}
     steps: list[Step] = []
     signals: dict[tuple[str, str], None] = {}
@@ -56,6 +62,7 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         labels = known.get(tool)
         output = labels.output if labels else Origin.UNTRUSTED
         origin = conversation.add(event, output, labels if tool in offered else None)
+        confidential.add(event, labels if tool in offered else None)
         if isinstance(event, Text | Media) and index >= place.known and origin is not None:
             steps.append(_step(event, origin, tuple(signal for signal, _ in found), digests[index] or ""))
         elif isinstance(event, ToolDefinition) and found:
@@ -69,7 +76,8 @@ def inspect(events: tuple[Event, ...], workload: str, request: str, rules: Rules
         if digest and isinstance(event, Text) and event.channel is Channel.SYSTEM
     }
     own = rules.prompts.of(system)
-    return Inspected(conversation, offered, tuple(steps), tuple(signals), opaque, media, place.session, own)
+    parts = offered, tuple(steps), tuple(signals), opaque, media, place.session, own, confidential, place.beginning
+    return Inspected(conversation, *parts)
 
 
 def _scan(event: Event, digest: str | None, rules: Rules) -> list[tuple[Signal, Channel]]:
@@ -108,6 +116,7 @@ def _step(event: Text | Media, origin: Origin, found: tuple[Signal, ...], digest
         call_id=logged(event.call_id),
         origin=origin,
         signals=noted(found),
+        facts=(f"channel:{event.channel.value}", f"source:{event.source}") if isinstance(event, Media) else (),
     )
 
 

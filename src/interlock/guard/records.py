@@ -54,10 +54,10 @@ class Log:
                 least = Usage(self.usage.tokens_in, max(self.usage.tokens_out, estimate(self.said)))
                 budgets.settle(admitted, least, now, whole=False)
 
-    def request(self, status: int, steps: tuple[Step, ...], denied: Deny | None) -> Record:
-        """What was asked, and whether it goes on."""
+    def request(self, status: int, steps: tuple[Step, ...], denied: Deny | None, observed: str = "") -> Record:
+        """What was asked, and whether it goes on; `observed` says what would have refused it."""
         verdict = Verdict.BLOCKED if denied else Verdict.ALLOWED
-        reason, policies = (denied.reason, denied.policies) if denied else ("", ())
+        reason, policies = (denied.reason, denied.policies) if denied else (observed, ())
         return self._record(RecordKind.REQUEST, status, verdict, reason, policies, steps)
 
     def refusal(self, status: int, reason: str) -> Record:

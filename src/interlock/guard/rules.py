@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from interlock.detectors import Engine
+from interlock.guard.approvals import Approvals
+from interlock.guard.asked import Asked
 from interlock.guard.budgets import Budgets
+from interlock.guard.caps import Caps
 from interlock.guard.own_prompt import OwnPrompt
 from interlock.guard.sessions import Sessions
 from interlock.guard.settings import rates
@@ -121,6 +124,9 @@ class Rules:
     budgets: Budgets = field(default_factory=lambda: Budgets((), NO_RATES))
     owners: Mapping[str, str] = field(default_factory=dict)
     vault: Vault | None = None
+    caps: Caps = field(default_factory=Caps)
+    approvals: Approvals = field(default_factory=Approvals)
+    asked: Asked = field(default_factory=Asked)
     verdicts: Verdicts = field(default_factory=Verdicts)
 
 

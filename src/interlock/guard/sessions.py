@@ -18,10 +18,14 @@ KEPT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A session's id, and how many of the request's events were already in its last request."""
+    """A session's id, and how many of the request's events were already in its last request.
+
+    `beginning` is a hash of this request, by which a later one is known to go on with it.
+    """
 
     session: str
     known: int
+    beginning: str = ""
 
 
 class Sessions:
@@ -49,7 +53,12 @@ class Sessions:
                 session, known = seen, index + 1
         session = session or f"s_{hashlib.blake2b(f'{workload} {request}'.encode(), digest_size=8).hexdigest()}"
         self._remember(beginning, session)
-        return Place(session, known)
+        return Place(session, known, beginning.hex())
+
+    def adopt(self, beginning: str, session: str) -> None:
+        """Know a beginning that another process has seen, or this one before it was started anew."""
+        if (held := bytes.fromhex(beginning)) not in self._seen:
+            self._remember(held, session)
 
     def _remember(self, beginning: bytes, session: str) -> None:
         self._seen[beginning] = session

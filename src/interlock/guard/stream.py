@@ -149,9 +149,13 @@ class StreamGuard:
         for growing in self._texts.values():
             self._decide(growing, final=True)
 
-    def end(self) -> Ending:
-        """Decide on every call; all texts are decided, or nothing of what is held goes out."""
-        verdicts = {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
+    def verdicts(self) -> dict[CallKey, CallVerdict]:
+        """What is decided of every call, in order."""
+        return {key: self._judge.call(_whole(called)) for key, called in sorted(self._calls.items())}
+
+    def end(self, verdicts: dict[CallKey, CallVerdict] | None = None) -> Ending:
+        """The rest, by these verdicts of the calls; all texts are decided, or nothing of what is held goes out."""
+        verdicts = self.verdicts() if verdicts is None else verdicts
         edit = _call_edit(verdicts, said=frozenset(choice for (_, choice), text in self._texts.items() if text.size))
         edit = replace(edit, stripped=self._judge.stripped) if self._judge.stripped else edit
         self._arguments = {

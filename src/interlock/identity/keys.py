@@ -29,13 +29,18 @@ _BEARER = re.compile(r"bearer +", re.IGNORECASE)
 _WORKLOAD = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._@/+-]{0,127}")
 
 
+def is_workload(name: str) -> bool:
+    """Whether a workload can have this name."""
+    return _WORKLOAD.fullmatch(name) is not None
+
+
 def mint(workload: str, now_us: int, lifetime_us: int | None, random_bytes: Callable[[int], bytes]) -> tuple[Key, str]:
     """A new key for a workload: what to keep, and the text to hand over, which nobody can make again.
 
     `random_bytes(n)` gives n bytes nobody can guess (`secrets.token_bytes`); None lives until it is revoked.
     Raises: UsageError if the workload's name has spaces or other signs that a name must not have.
     """
-    if not _WORKLOAD.fullmatch(workload):
+    if not is_workload(workload):
         hint = "letters, digits and . _ @ / + -, at most 128 characters"
         raise UsageError(f"{workload!r} cannot be the name of a workload", hint=hint)
     key_id = _base32(random_bytes(_ID_BYTES))[:_ID_CHARS]

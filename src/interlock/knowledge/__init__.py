@@ -39,5 +39,8 @@ from interlock.knowledge.matching import redact as redact
 from interlock.knowledge.matching import service_at as service_at
 from interlock.knowledge.requests import RequestWords as RequestWords
 from interlock.knowledge.requests import request_words as request_words
+from interlock.knowledge.tools import ToolModel as ToolModel
 from interlock.knowledge.tools import ToolWords as ToolWords
+from interlock.knowledge.tools import tool_model as tool_model
+from interlock.knowledge.tools import tool_translations as tool_translations
 from interlock.knowledge.tools import tool_words as tool_words

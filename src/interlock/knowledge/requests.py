@@ -11,12 +11,14 @@ class RequestWords(msgspec.Struct, frozen=True):
 
     Words with spaces between them are compared as words; those of languages that write none are looked for as parts.
     `nouns` are sets of words for the same kind of object, `fields` sets of words for the same part of one.
+    `english` are the verbs of that language, which stand before what they are about.
     """
 
     groups: dict[str, frozenset[str]]
     sinks: dict[str, tuple[str, ...]]
     nouns: tuple[frozenset[str], ...]
     fields: tuple[frozenset[str], ...]
+    english: frozenset[str]
 
 
 @cache
@@ -28,4 +30,5 @@ def request_words() -> RequestWords:
         sinks={name: tuple(text.split()) for name, text in raw["sinks"].items()},
         nouns=tuple(frozenset(text.split()) for text in raw["nouns"]),
         fields=tuple(frozenset(text.split()) for text in raw["fields"]),
+        english=frozenset(word for text in raw["groups"].values() for word in text.partition("|")[0].split()),
     )

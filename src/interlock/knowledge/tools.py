@@ -1,5 +1,6 @@
 """The words that people name tools and their arguments with: verbs by what they do, nouns by what they are about."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -51,3 +52,35 @@ def tool_words() -> ToolWords:
         (files("interlock.knowledge") / "data" / "tool_words.json").read_bytes(), type=dict[str, str]
     )
     return msgspec.convert({name: frozenset(text.split()) for name, text in raw.items()}, ToolWords)
+
+
+@cache
+def tool_translations() -> Mapping[str, str]:
+    """English words for words of other languages, read once: one that ends in `*` stands for all that begin so.
+
+    Words of Latin letters are in lower case and without accents.
+    """
+    raw = msgspec.json.decode(
+        (files("interlock.knowledge") / "data" / "tool_translations.json").read_bytes(), type=dict[str, str]
+    )
+    return {foreign: english for english, text in raw.items() for foreign in text.split()}
+
+
+class ToolModel(msgspec.Struct, frozen=True):
+    """Weights, in hundredths, that a mark of a definition gives to each answer; how it was made is in its card.
+
+    `sink` has one for each of `sinks`; `traits` for: outsiders write the result, it is confidential, it reaches
+    outside, it can be taken back; `arguments` one for each of `kinds`, of which the first, empty one decides nothing.
+    """
+
+    sinks: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sink: dict[str, tuple[int, ...]]
+    traits: dict[str, tuple[int, ...]]
+    arguments: dict[str, tuple[int, ...]]
+
+
+@cache
+def tool_model() -> ToolModel:
+    """The model, read once."""
+    return msgspec.json.decode((files("interlock.knowledge") / "data" / "tool_model.json").read_bytes(), type=ToolModel)

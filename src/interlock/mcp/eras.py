@@ -15,6 +15,7 @@ from interlock.mcp.messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
     MessageError,
@@ -29,9 +30,12 @@ VERSION_HEADER, SESSION_HEADER = b"mcp-protocol-version", b"mcp-session-id"
 METHOD_HEADER, NAME_HEADER = b"mcp-method", b"mcp-name"
 _PREFIX = "io.modelcontextprotocol/"
 VERSION_META, CAPABILITIES_META = f"{_PREFIX}protocolVersion", f"{_PREFIX}clientCapabilities"
-CLIENT_META = f"{_PREFIX}clientInfo"
+CLIENT_META, LEVEL_META = f"{_PREFIX}clientInfo", f"{_PREFIX}logLevel"
+SUBSCRIPTION_META = f"{_PREFIX}subscriptionId"
+# The result of a request whose server needs more of its client first.
+INPUT_REQUIRED = "input_required"
 # What of a client's `_meta` goes on: the mark for progress, and the trace. Baggage would carry what nobody decided.
-PASSED_META = frozenset({"progressToken", "traceparent", "tracestate"})
+PASSED_META = frozenset({"progressToken", "traceparent", "tracestate", LEVEL_META})
 
 # What names the target of a request: it stands in `Mcp-Name` too.
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
@@ -47,10 +51,11 @@ CACHEABLE = frozenset({*LISTS, "resources/read", "server/discover"})
 _OF_ANSWERS = ("resultType", "ttlMs", "cacheScope")
 # What servers may be asked in each era, beside the handshake.
 _BOTH = frozenset({*LISTS, *NAMED, "completion/complete"})
-ASKED = {True: _BOTH | {"server/discover"}, False: _BOTH | {"initialize", "ping", "logging/setLevel"}}
+_CONNECTED = frozenset({"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
+ASKED = {True: _BOTH | {"server/discover", "subscriptions/listen"}, False: _BOTH | _CONNECTED}
 STATUS = {
     PARSE_ERROR: 400, INVALID_REQUEST: 400, INVALID_PARAMS: 400, HEADER_MISMATCH: 400, UNSUPPORTED_VERSION: 400,
-    METHOD_NOT_FOUND: 404,
+    MISSING_CAPABILITY: 400, METHOD_NOT_FOUND: 404,
 }  # fmt: skip
 
 
@@ -105,12 +110,15 @@ def passed_meta(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in meta.items() if key in PASSED_META} if isinstance(meta, dict) else {}
 
 
-def sent_params(params: Mapping[str, Any], era: Era, client: Mapping[str, Any]) -> dict[str, Any]:
+def sent_params(
+    params: Mapping[str, Any], era: Era, client: Mapping[str, Any], capabilities: Mapping[str, Any]
+) -> dict[str, Any]:
     """A request's params as they go to a server of this era; `client` is who we say that we are."""
     meta = passed_meta(params)
     if era.is_modern:
-        # We can do nothing for a server that wants to ask back: sampling, elicitation and roots are not offered.
-        meta |= {VERSION_META: MODERN, CAPABILITIES_META: {}, CLIENT_META: dict(client)}
+        meta |= {VERSION_META: MODERN, CAPABILITIES_META: dict(capabilities), CLIENT_META: dict(client)}
+    else:
+        meta.pop(LEVEL_META, None)
     rest = {key: value for key, value in params.items() if key != "_meta"}
     return rest | ({"_meta": meta} if meta else {})
 
@@ -134,6 +142,8 @@ def told_result(result: Mapping[str, Any], method: str, era: Era, *, ttl_ms: int
     rest = {key: value for key, value in result.items() if key not in _OF_ANSWERS}
     if not era.is_modern:
         return rest
+    if result.get("resultType") == INPUT_REQUIRED:
+        return rest | {"resultType": INPUT_REQUIRED}
     rest["resultType"] = "complete"
     return rest | ({"ttlMs": ttl_ms, "cacheScope": "private"} if method in CACHEABLE else {})
 

@@ -15,10 +15,13 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020
+MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 # An id is echoed, and stands in our memory while its request is under way.
 LONGEST_ID = 256
 LONGEST_METHOD = 128
+# SEP-986: what a tool may be called.
+LONGEST_NAME = 128
 _KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 Id: TypeAlias = int | str

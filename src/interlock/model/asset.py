@@ -133,7 +133,10 @@ class Status(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check that did not pass for an asset. `id` is a fingerprint that survives moved lines."""
+    """A check that did not pass for an asset. `id` is a fingerprint that survives moved lines.
+
+    `known`: whether a baseline has it; None if there was none.
+    """
 
     id: str
     check: str
@@ -146,6 +149,7 @@ class Finding:
     asset: str
     site: Site
     workload: str | None = None
+    known: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -30,9 +30,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Permitted by these policies."""
+    """Permitted by these policies. `observed` would have refused it, but are only watched for now."""
 
     policies: tuple[str, ...]
+    observed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,9 @@ class Deny:
     policies: tuple[str, ...] = ()
 
 
-Decision: TypeAlias = Allow | Deny
+@dataclass(frozen=True, slots=True)
+class Ask(Deny):
+    """Refused until a person approves: so a `Deny` for whoever knows nothing of approvals."""
+
+
+Decision: TypeAlias = Allow | Deny | Ask

@@ -7,6 +7,7 @@ are named tuples, which cost a fifth of a frozen dataclass.
 
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -39,12 +40,17 @@ class Text(NamedTuple):
 
 
 class ToolDefinition(NamedTuple):
-    """A tool that the caller offers to the model. `schema` is its parameters, as decoded JSON."""
+    """A tool that the caller offers to the model. `schema` is its parameters, as decoded JSON.
+
+    `annotations` are what its MCP server claims of it, and `server` is that one's name; elsewhere there are none.
+    """
 
     path: Path
     name: str
     description: str
     schema: Mapping[str, object]
+    annotations: Mapping[str, object] = MappingProxyType({})
+    server: str = ""
 
 
 class ToolCall(NamedTuple):

@@ -4,7 +4,8 @@ Two records make an exchange: a `REQUEST` is written before anything goes to the
 the last byte goes back. A `REFUSAL` stands for a request that went nowhere (malformed, unknown caller);
 `CONNECT` is a connection that the forward proxy let through: one record when it begins, which says whether it is
 read, and one at the end of what passed unread, with the bytes. `GATEWAY` is the gateway's own life: started,
-recovered, stopped.
+recovered, reloaded (or why not), stopped. `OPERATOR` is what a person does to what is allowed; `credential` says who, and it is written
+before it is done.
 """
 
 from enum import Enum
@@ -19,6 +20,7 @@ class RecordKind(Enum):
     REFUSAL = "refusal"
     CONNECT = "connect"
     GATEWAY = "gateway"
+    OPERATOR = "operator"
 
 
 class Verdict(Enum):
@@ -70,7 +72,9 @@ class Step(NamedTuple):
     nobody looks into (`image`, `audio`, `video`, `file`), `hidden` for values that the model did not see (`size`
     of them, of the kinds in `tool`), `extra` for what was taken out of the answer beside its text, or `upstream` for
     one that was passed over. `size` is otherwise in characters; `digest` is a keyed hash of the text, so that equal
-    texts can be found without keeping them.
+    texts can be found without keeping them. `facts` are those by which policies decided (see `policy.questions`), so
+    that a change of policy can be tried on what was recorded. `asked_in` is, of a call at an MCP server, the session in
+    which a model asked for it; the fact `by-model:no` says that none did.
     """
 
     kind: str
@@ -85,6 +89,8 @@ class Step(NamedTuple):
     policies: tuple[str, ...] = ()
     arguments: tuple[Argument, ...] = ()
     signals: tuple[Noted, ...] = ()
+    facts: tuple[str, ...] = ()
+    asked_in: str = ""
 
 
 class Record(NamedTuple):

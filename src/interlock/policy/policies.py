@@ -1,44 +1,31 @@
-"""Validates Cedar policies, compiles them once, and answers questions. Fails closed in every direction."""
+"""Compiles Cedar policies once, and answers questions. Fails closed in every direction."""
 
 import dataclasses
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, assert_never
+from typing import Any
 
 import cedarpy
+import msgspec
 
-from interlock.model.decision import Allow, Decision, Deny
+from interlock.model.decision import Allow, Ask, Decision, Deny
 from interlock.model.errors import PolicyError
-from interlock.policy.questions import (
-    CallModel,
-    CallTool,
-    Obtain,
-    PassMedia,
-    PassOpaque,
-    Question,
-    ReadText,
-    ReleaseText,
-)
+from interlock.policy.arguments import Fields, MisfitError, fitted, record_text
+from interlock.policy.questions import CallTool, Question, request_of
+from interlock.policy.statements import Force, Policy, Source, forced, refuse_twice, split, validated
 
 # Equal questions have equal answers, so they are kept; this bounds the memory, not the meaning.
 KEPT_ANSWERS = 10_000
 # Names come from requests and from models, so their length is bounded too. No API has longer names.
 LONGEST_KEPT = 256
-# Strings and comments first, so that a semicolon inside them ends no policy. Nothing is left out: a quotation mark
-# without its partner must reach Cedar, which refuses it.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|;|\n|[^"/;\n]+|["/]', re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One Cedar file: its name for error messages, and its text."""
-
-    name: str
-    text: str
+NOT_PERMITTED = "No policy permits it."
+MISFIT = "An argument that a policy reads is not what the tool's schema says."
+_json = msgspec.json.Encoder().encode
+# Where a schema has the types of a tool's arguments, if it is about one.
+_SLOT = "type Arguments = {};"
 
 
 class Mode(Enum):
@@ -67,22 +54,30 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """One statement as it was loaded. `where` is file:line; `actions` is what it speaks of, none if of everything."""
+class _Reader:
+    """What policies read of one tool's arguments, and the schema that has their types."""
 
-    id: str
-    reason: str
-    where: str
-    permits: bool
-    actions: tuple[str, ...]
+    schema: cedarpy.Schema
+    fields: Fields
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """Some of the policies, compiled; in Cedar's answers each is named by its place among them."""
+
+    compiled: cedarpy.PolicySet
+    policies: tuple[Policy, ...]
 
 
 class Policies:
     """A validated set of policies. Not for use by several threads at once.
 
     Rules: policies that do not validate are never used; every policy has an @id of its own; an error during
-    evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; equal
-    questions get equal answers. `loaded` are its statements, in order. It does NOT read files.
+    evaluation is a Deny (Cedar itself would skip an erring `forbid`); what no policy permits is a Deny; a refusal is an
+    Ask only if every policy that refuses asks; equal questions get equal answers. A call whose arguments are not what
+    the schema says is refused by each policy that reads them, with its force. `loaded` are its statements, in order. It
+    does NOT read files.
     """
 
     def __init__(
@@ -92,24 +87,34 @@ class Policies:
         scopes: Mapping[str, Scope],
         mode: Mode = Mode.WINDOW,
         redact: tuple[str, ...] = (),
+        forces: Mapping[str, Force] | None = None,
+        tools: Mapping[str, Fields] | None = None,
     ) -> None:
-        """`mode` and `redact` hold for workloads whose scope names none. Raises: PolicyError with file and line."""
+        """`mode` and `redact` hold for workloads whose scope names none; `forces` by @id, in place of their own.
+
+        `tools` are the arguments of the tools that are known, so that policies can read them.
+        Raises: PolicyError with file and line.
+        """
         self._mode = mode
         self._redact = redact
-        try:
-            self._schema = cedarpy.Schema.from_str(schema.text)
-        except ValueError as error:
-            raise PolicyError(str(error), where=schema.name, hint="correct the schema") from error
-        statements = [(source.name, line, text) for source in sources for line, text in _statements(source)]
-        self.loaded = tuple([_validated(self._schema, name, line, text) for name, line, text in statements])
-        _refuse_twice(self.loaded)
-        self._set = cedarpy.PolicySet.from_str("\n".join(text for _, _, text in statements))
+        self._text = schema
+        self._tools = tools or {}
+        self._schema = _schema(schema)
+        statements = [(source.name, line, text) for source in sources for line, text in split(source)]
+        loaded = tuple([validated(self._schema, self._typed, name, line, text) for name, line, text in statements])
+        refuse_twice(loaded)
+        self.loaded = forced(loaded, forces or {})
+        self._texts = tuple(text for _, _, text in statements)
+        self._sets: dict[tuple[str, bool, bool], _Set] = {}
+        self._readers = {policy.tool: self._reader(policy.tool) for policy in self.loaded if policy.reads}
         self._scopes = scopes
         self._entities: dict[str, cedarpy.Entities] = {}
         self._answers: dict[Question, Decision] = {}
         data = {name: dataclasses.astuple(scope) for name, scope in sorted(scopes.items())}
         parts = [schema.text, *(source.text for source in sources), repr(data), mode.value, repr(redact)]
-        self.hash = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        parts.append(repr([policy.force.value for policy in self.loaded]))
+        parts += [f"{tool} {record_text(reader.fields)}" for tool, reader in sorted(self._readers.items())]
+        self.hash = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def mode(self, workload: str) -> Mode:
         """How this workload's answers are held back."""
@@ -121,32 +126,115 @@ class Policies:
         scope = self._scopes.get(workload)
         return frozenset(self._redact if scope is None or scope.redact is None else scope.redact)
 
-    def decide(self, question: Question) -> Decision:
-        """Allow only if a policy permits it, none forbids it, and nothing went wrong."""
+    @property
+    def reads_of(self) -> frozenset[str]:
+        """The tools of which a policy reads arguments."""
+        return frozenset(self._readers)
+
+    def decide(self, question: Question, arguments: object = None) -> Decision:
+        """Allow only if a policy permits it, none forbids it, and nothing went wrong.
+
+        `arguments` are those of a call, decoded; None if they are no JSON object.
+        """
+        if isinstance(question, CallTool) and (reader := self._readers.get(question.tool)):
+            return self._decide_typed(question, reader, arguments)
         if (known := self._answers.get(question)) is not None:
             return known
-        answer = self._evaluate(question)
-        if len(_request(question)["resource"]["id"]) > LONGEST_KEPT:
+        request = request_of(question)
+        answer = self._evaluate(request, self._schema)
+        if len(request["resource"]["id"]) > LONGEST_KEPT:
             return answer
         if len(self._answers) >= KEPT_ANSWERS:
             self._answers.clear()
         self._answers[question] = answer
         return answer
 
-    def _evaluate(self, question: Question) -> Decision:
-        request = _request(question)
+    def at_best(self, question: CallTool) -> Decision:
+        """The decision if the arguments were to the liking of every policy that reads them."""
+        reader = self._readers.get(question.tool)
+        if reader is None:
+            return self.decide(question)
+        answer = self._evaluate(request_of(question), self._schema, reading=False)
+        permits = tuple(policy.id for policy in reader.policies if policy.permits)
+        return Allow(permits) if permits and answer == Deny(NOT_PERMITTED) else answer
+
+    def _decide_typed(self, question: CallTool, reader: _Reader, arguments: object) -> Decision:
+        """Nothing of this is kept: arguments can be long, and hardly come twice."""
+        request = request_of(question)
         try:
-            result = cedarpy.is_authorized(request, self._set, self._entity(question.workload), self._schema)
+            request["context"]["args"] = fitted(arguments, reader.fields)
+        except MisfitError:
+            refusing = [policy for policy in reader.policies if not policy.permits]
+            return self._evaluate(request, self._schema, reading=False, misfit=refusing)
+        return self._evaluate(request, reader.schema)
+
+    def _evaluate(
+        self,
+        request: dict[str, Any],
+        schema: cedarpy.Schema,
+        *,
+        reading: bool = True,
+        misfit: list[Policy] | None = None,
+    ) -> Decision:
+        """`misfit` refuse as well, because they could not read what they want to."""
+        asked = self._ask(request, schema, reading=reading)
+        if isinstance(asked, Deny):
+            return asked
+        allowed, named = asked
+        forbids = [*(misfit or ()), *(() if allowed else named)]
+        if not forbids:
+            return Allow(_ids(named)) if allowed else Deny(NOT_PERMITTED)
+        refusing = sorted((one for one in forbids if one.force is not Force.OBSERVE), key=lambda policy: policy.id)
+        why = " ".join([MISFIT] * bool(misfit) + [policy.reason for policy in refusing])
+        if any(policy.force is Force.ENFORCE for policy in forbids):
+            return Deny(why, _ids(refusing))
+        # What would hold if nobody asked and nothing was observed.
+        strict = self._ask(request, schema, reading=reading, strict=True)
+        if isinstance(strict, Deny) or not strict[0]:
+            return Deny(NOT_PERMITTED)
+        return Ask(why, _ids(refusing)) if refusing else Allow(_ids(strict[1]), _ids(forbids))
+
+    def _ask(
+        self, request: dict[str, Any], schema: cedarpy.Schema, *, reading: bool, strict: bool = False
+    ) -> tuple[bool, list[Policy]] | Deny:
+        """(whether it is allowed, by which policies), or the Deny that a fault comes to."""
+        among = self._among(request["action"]["id"], strict=strict, reading=reading)
+        try:
+            entities = self._entity(request["principal"]["id"])
+            said = request | {"context": _json(request["context"]).decode()}
+            result = cedarpy.is_authorized(said, among.compiled, entities, schema)
         except ValueError as error:
             return Deny(f"The question could not be put to the policies: {error}")
         if errors := result.diagnostics.errors:
             return Deny(f"A policy went wrong, which denies: {errors[0]}")
-        named = [self.loaded[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
-        named.sort(key=lambda policy: policy.id)
-        ids = tuple(policy.id for policy in named)
-        if result.decision == cedarpy.Decision.Allow:
-            return Allow(ids)
-        return Deny(" ".join(policy.reason for policy in named) or "No policy permits it.", ids)
+        named = [among.policies[int(reason.removeprefix("policy"))] for reason in result.diagnostics.reasons]
+        return result.decision == cedarpy.Decision.Allow, named
+
+    def _among(self, action: str, *, strict: bool, reading: bool) -> _Set:
+        """The policies that speak of an action: of those all, or the enforced ones, or those that read no arguments."""
+        if (known := self._sets.get((action, strict, reading))) is not None:
+            return known
+        kept = [
+            (policy, text)
+            for policy, text in zip(self.loaded, self._texts, strict=True)
+            if (policy.force is Force.ENFORCE or not strict)
+            and (reading or not policy.reads)
+            and (not policy.actions or action in policy.actions)
+        ]
+        compiled = cedarpy.PolicySet.from_str("\n".join(text for _, text in kept))
+        made = self._sets[action, strict, reading] = _Set(compiled, tuple(policy for policy, _ in kept))
+        return made
+
+    def _reader(self, tool: str) -> _Reader:
+        policies = tuple(policy for policy in self.loaded if policy.tool == tool and policy.reads)
+        read = frozenset[str]().union(*(policy.reads for policy in policies))
+        fields = {name: one for name, one in self._tools[tool].items() if name in read}
+        return _Reader(_schema(self._text, fields), fields, policies)
+
+    def _typed(self, tool: str) -> tuple[cedarpy.Schema, str] | None:
+        """The schema with all that is known of a tool's arguments, and their types."""
+        known = self._tools.get(tool)
+        return None if known is None else (_schema(self._text, known), record_text(known))
 
     def _entity(self, workload: str) -> cedarpy.Entities:
         if (known := self._entities.get(workload)) is not None:
@@ -172,84 +260,14 @@ class Policies:
         return entities
 
 
-def _request(question: Question) -> dict[str, Any]:
-    match question:
-        case CallModel(model=model):
-            action, resource, context = "callModel", ("Model", model), {}
-        case CallTool(tool=tool):
-            action, resource = "callTool", ("Tool", tool)
-            context = {
-                "sink": question.sink,
-                "origins": sorted(origin.value for origin in question.origins),
-                "tainted": question.tainted,
-                "offered": question.offered,
-                "understood": question.understood,
-                "asked": question.asked,
-            }
-        case ReadText(detector=detector, channel=channel):
-            action, resource, context = "readText", ("Detector", detector), {"channel": channel}
-        case ReleaseText(detector=detector):
-            action, resource, context = "releaseText", ("Detector", detector), {}
-        case PassOpaque(place=place, direction=direction):
-            action, resource, context = "passOpaque", ("Place", place), {"direction": direction}
-        case PassMedia(kind=kind, channel=channel, source=source):
-            action, resource, context = "passMedia", ("Media", kind), {"channel": channel, "source": source}
-        case Obtain(what=what):
-            action, resource, context = "obtain", ("Extra", what), {}
-        case _:
-            assert_never(question)
-    return {
-        "principal": {"type": "Workload", "id": question.workload},
-        "action": {"type": "Action", "id": action},
-        "resource": {"type": resource[0], "id": resource[1]},
-        "context": context,
-    }
+def _schema(source: Source, fields: Fields | None = None) -> cedarpy.Schema:
+    """The schema, with these arguments of a tool in it."""
+    text = source.text.replace(_SLOT, f"type Arguments = {record_text(fields)};") if fields else source.text
+    try:
+        return cedarpy.Schema.from_str(text)
+    except ValueError as error:
+        raise PolicyError(str(error), where=source.name, hint="correct the schema") from error
 
 
-def _statements(source: Source) -> Iterator[tuple[int, str]]:
-    """(line of its first word, text) of each policy in a file."""
-    line, begin, held = 1, 0, ""
-    for token in _TOKEN.findall(source.text):
-        if not begin and token.strip() and not token.startswith("//"):
-            begin = line
-        held += token
-        line += token.count("\n")
-        if token == ";":
-            yield begin, held
-            begin, held = 0, ""
-    if begin:
-        yield begin, held
-
-
-def _validated(schema: cedarpy.Schema, name: str, line: int, text: str) -> Policy:
-    where = f"{name}:{line}"
-    result = cedarpy.validate_policies(text, schema)
-    if not result.validation_passed:
-        said = "; ".join(error.error for error in result.errors)
-        raise PolicyError(f"the policy that begins here is not valid: {said}", where=where, hint="nothing was loaded")
-    policies = list(json.loads(cedarpy.policies_to_json_str(text))["staticPolicies"].values())
-    if len(policies) != 1:
-        hint = "write out the principal or the resource instead of ?principal or ?resource"
-        raise PolicyError("templates are not used here", where=where, hint=hint)
-    (policy,) = policies
-    annotations = policy.get("annotations", {})
-    if not annotations.get("id"):
-        raise PolicyError("the policy has no @id", where=where, hint='write @id("what-it-says") before it')
-    scope = policy["action"]
-    actions = (
-        tuple(entity["id"] for entity in scope.get("entities") or [scope["entity"]]) if scope["op"] != "All" else ()
-    )
-    reason = annotations.get("reason") or annotations["id"]
-    return Policy(annotations["id"], reason, where, policy["effect"] == "permit", actions)
-
-
-def _refuse_twice(policies: tuple[Policy, ...]) -> None:
-    seen: dict[str, str] = {}
-    for policy in policies:
-        if policy.id in seen:
-            raise PolicyError(
-                f"two policies have the @id {policy.id!r}",
-                where=policy.where,
-                hint=f"the other one is at {seen[policy.id]}",
-            )
-        seen[policy.id] = policy.where
+def _ids(policies: list[Policy]) -> tuple[str, ...]:
+    return tuple(sorted(policy.id for policy in policies))

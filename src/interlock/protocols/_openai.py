@@ -21,19 +21,24 @@ def stream_error(code: str, message: str) -> bytes:
     return b"data: " + error(500, code, message) + b"\n\n"
 
 
-def model_of(document: Document, target: Target) -> str:
-    """The model that a request is for: the deployment where the path names one (Azure OpenAI), else the body's.
+def addressed(data: bytes, target: Target) -> tuple[bytes, Document, str]:
+    """A request as it is forwarded, its document, and the model that it is for.
 
-    A body that names another is refused: not every server that offers such paths goes by them.
+    That is the deployment where the path names one (Azure OpenAI), else the body's. SDKs may write the model that
+    stands behind a deployment into the body; servers differ in which of the two they go by, so the body gets the
+    deployment's name as well.
     """
+    document = decode(data)
     deployment, given = target.fields.get("model"), document.get("model")
-    model = given if given is not None else deployment
+    model = deployment if given is None else given
     if not isinstance(model, str) or not model:
         raise ProtocolError("model is missing or not a text", where="model", hint="name the model to call")
-    if deployment and model != deployment:
-        hint = "leave it out, or send the name of the deployment"
-        raise ProtocolError("the model is not the deployment in the path", where="model", hint=hint)
-    return model
+    if not deployment:
+        return data, document, model
+    if model != deployment:
+        document = {**document, "model": deployment}
+        data = encode(document)
+    return data, document, deployment
 
 
 class Unstreamed:

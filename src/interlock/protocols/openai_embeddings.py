@@ -32,7 +32,7 @@ from interlock.protocols._json import (
     values,
     where,
 )
-from interlock.protocols._openai import Unstreamed, error, model_of, stream_error
+from interlock.protocols._openai import Unstreamed, addressed, error, stream_error
 
 _PARAMETERS = frozenset({"dimensions", "encoding_format", "user"})
 _NUMBERS = b"0123456789+-.eE, \t\r\n"
@@ -59,8 +59,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 
 def _read_request(data: bytes, target: Target) -> Request:
-    document = decode(data)
-    model = model_of(document, target)
+    data, document, model = addressed(data, target)
     return Request(data, document, model, False, tuple(_events(document)), frozenset({"embeddings"}))
 
 

@@ -13,16 +13,18 @@ Rules, all of which must hold:
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from interlock.provenance.dates import day_of
 from interlock.provenance.kinds import kind_of
 from interlock.provenance.labels import ToolLabels
 from interlock.provenance.names import known, words
-from interlock.provenance.records import Record, records
-from interlock.provenance.requests import Request
+from interlock.provenance.records import Record, outermost, records
+from interlock.provenance.requests import Request, telling
 
 # What one of these verbs hands out of one of these is somebody's text as a whole.
 _HANDS_OUT = frozenset("cat download extract fetch get load open read show view".split())
@@ -30,20 +32,33 @@ _WHOLES = frozenset(
     "article attachment content contents doc document file html image log logs markdown page resource text transcript "
     "url web webpage website".split()
 )
-_MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
+MAKES = frozenset("add book copy create duplicate make new schedule upload".split())
 _TITLES = frozenset("filename heading label name subject summary title topic".split())
 _PEOPLE = frozenset("addressbook colleague contact employee member people person user".split())
 _NAMES = frozenset({"name", "fullname", "displayname"})
+# Words of tools' names that say nothing of the kind of object.
+_VERBAL = frozenset("all by fetch find get id in list load my new of query read search show view".split())
 _FROM = frozenset({"from", "payer", "sender", "source"})
 _TO = frozenset({"beneficiary", "destination", "payee", "receiver", "recipient", "to"})
 # The user means whom he paid before.
 _AGAIN = frozenset("again last previous repeat same usual".split())
 # Fewer records than this do not show whose account it is.
 FEWEST_PAYMENTS = 3
+# Nor do fewer mails show whose mailbox it is; more of one result are not looked at.
+FEWEST_MAILS, MOST_MAILS = 3, 300
+_MAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,253}")
+# Anybody gets an address there.
+_PUBLIC = frozenset(
+    "aol.com duck.com fastmail.com gmail.com gmx.de gmx.net googlemail.com hey.com hotmail.com icloud.com live.com "
+    "mac.com mail.com mail.ru me.com msn.com naver.com outlook.com proton.me protonmail.com qq.com t-online.de "
+    "tutanota.com web.de yahoo.com yandex.ru ymail.com zoho.com 126.com 163.com".split()
+)
 # A value that more objects hold than these is not looked at in all of them.
 MOST_HOLDING = 20
+# An object with more fields is a list of something.
+MOST_TOLD = 200
 LONGEST_ID, LONGEST_TITLE = 128, 300
-_IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
+IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
 
 
 @dataclass
@@ -69,10 +84,15 @@ class Result:
         """Its text in lower case."""
         return self.text.lower()
 
+    @cached_property
+    def alone(self) -> bool:
+        """Whether it holds one object, with what that holds."""
+        return bool(self.objects) and outermost(self.text) == 1
+
     @property
     def made(self) -> bool:
         """Whether it is the answer of a call that made something."""
-        return self.labels.sink in ("write", "send") and not _MAKES.isdisjoint(words(self.labels.name))
+        return self.labels.sink in ("write", "send") and not MAKES.isdisjoint(words(self.labels.name))
 
     @property
     def _may_assert(self) -> bool:
@@ -88,6 +108,8 @@ def asserted(value: str, argument: str, labels: ToolLabels, results: Sequence[Re
     plain = value.strip().lower()
     if not plain:
         return False
+    if kind == "recipient" and is_colleague(plain, results, request):
+        return not any(bare(plain) in said for result in results for said in result.said)
     for result in results:
         if plain not in result.folded or any(bare(plain) in said for said in result.said):
             continue
@@ -104,13 +126,13 @@ def bare(text: str) -> str:
 
 
 def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, request: Request) -> bool:
-    about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - _IDS
+    about = {word.removesuffix("s") for word in (*words(labels.name), *words(argument))} - IDS
     if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)}):
         return False
-    holding = (record for record in result.objects if _is_id_of(record, value, about))
-    return any(
-        result.made or _named(record, result, request, exactly=False) for record in islice(holding, MOST_HOLDING)
-    )
+    holding = [*islice((record for record in result.objects if _is_id_of(record, value, about)), MOST_HOLDING)]
+    if any(result.made or _named(record, result, request, exactly=False) for record in holding):
+        return True
+    return bool(holding) and _is_meant(holding, result, request.act_words(labels.name, labels.sink))
 
 
 def _holds_address(result: Result, value: str, request: Request) -> bool:
@@ -124,13 +146,52 @@ def _holds_address(result: Result, value: str, request: Request) -> bool:
     return _was_paid(result, value, request)
 
 
+def names_one(result: Result, about: set[str], request: Request) -> bool:
+    """Whether the request names an object of this kind in what a tool gave back."""
+    if about.isdisjoint({word.removesuffix("s") for word in words(result.labels.name)} - _VERBAL):
+        return False
+    some = islice(result.objects, MOST_HOLDING)
+    return any(request.names(title, exactly=False) for one in some for title in _values(one, _TITLES | _NAMES))
+
+
+def _is_meant(holding: Sequence[Record], result: Result, said: frozenset[str]) -> bool:
+    """Whether what is to be done, in these words, fits one of those and no other object of the result so well.
+
+    An outsider may have made what fits; it is his own then, and nobody else's.
+    """
+    fits = [(len(said & _telling(one, result)), one) for one in result.objects if len(one.fields) <= MOST_TOLD]
+    best = max((count for count, _ in fits), default=0)
+    return best > 0 and [one for count, one in fits if count == best] == list(holding)[:1]
+
+
+def _telling(record: Record, result: Result) -> frozenset[str]:
+    titles = _values(record, _TITLES | _NAMES | _FROM | _TO)
+    return frozenset().union(
+        *(
+            telling(one)
+            for one in titles
+            if len(one) <= LONGEST_TITLE and not any(bare(one) in at for at in result.written)
+        )
+    )
+
+
+def speaks_of_it(result: Result, value: str, request: Request) -> bool:
+    """Whether an object that holds this value is made here, or has a title with a word that the request has."""
+    plain = value.strip().lower()
+    holding = (one for one in result.objects if any(text.strip().lower() == plain for _, text in one.fields))
+    return any(
+        result.made or any(map(request.touches, _values(one, _TITLES | _NAMES)))
+        for one in islice(holding, MOST_HOLDING)
+    )
+
+
 def _is_id_of(record: Record, value: str, about: set[str]) -> bool:
     """Whether a value is the object's own id: `id`, or `file_id` of a file, and not that of its owner or a part."""
     return any(
         text.strip().lower() == value
         and "." not in key
-        and not _IDS.isdisjoint(said := words(key))
-        and about.issuperset(word.removesuffix("s") for word in said if word not in _IDS)
+        and not IDS.isdisjoint(said := words(key))
+        and about.issuperset(word.removesuffix("s") for word in said if word not in IDS)
         for key, text in record.fields
     )
 
@@ -149,7 +210,9 @@ def _named(record: Record, result: Result, request: Request, *, exactly: bool = 
         ):
             return True
     asked = _texts(result.arguments)
-    return bool(asked) and len(result.objects) == 1 and all(len(one) > 2 and one in request.text for one in asked)
+    said = [one for one in asked if request.says_day(one) or (len(one) > 2 and one in request.text)]
+    # A day that the request does not write out only narrows what is looked for.
+    return bool(said) and result.alone and all(one in said or day_of(one) for one in asked)
 
 
 def _texts(arguments: str) -> list[str]:
@@ -167,6 +230,30 @@ def _is_person(record: Record, result: Result, value: str, request: Request) -> 
         return False
     others = [one for one in result.objects if any(request.mentions(name) for name in _values(one, _NAMES))]
     return all(any(text.strip().lower() == value for _, text in one.fields) for one in others)
+
+
+def is_colleague(value: str, results: Sequence[Result], request: Request) -> bool:
+    """Whether an address is of the mailbox's own organisation, and of somebody whose name the request says.
+
+    Outsiders get no address there. Whose mailbox it is shows in what stands on every mail and in every meeting.
+    """
+    local, _, domain = value.strip().lower().partition("@")
+    if not domain or domain in _PUBLIC or not request.calls(local):
+        return False
+    people = [
+        said
+        for result in results
+        if result.labels.secret
+        for one in islice(result.objects, MOST_MAILS)
+        if len(said := _addresses(one)) > 1
+    ]
+    owners = frozenset.intersection(*people) if len(people) >= FEWEST_MAILS else frozenset[str]()
+    return any(owner.partition("@")[2] == domain for owner in owners)
+
+
+def _addresses(record: Record) -> frozenset[str]:
+    """The mail addresses in an object's fields."""
+    return frozenset(one for _, text in record.fields if _MAIL.fullmatch(one := text.strip().lower()))
 
 
 def _was_paid(result: Result, value: str, request: Request) -> bool:

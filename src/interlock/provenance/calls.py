@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from interlock.model.record import Argument, Origin
+from interlock.provenance.assertions import MAKES
 from interlock.provenance.kinds import kind_of
-from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, TO_PEOPLE, ToolLabels
-from interlock.provenance.values import Conversation, shown
+from interlock.provenance.labels import DECIDED_BY_ARGUMENTS, HARMLESS, TO_PEOPLE, WHOLLY_SENSITIVE, ToolLabels
+from interlock.provenance.names import words
+from interlock.provenance.values import Conversation, Seen, shown
 
 # What is an address whatever its argument is called: mail, web or other URL, IBAN, phone number, wallet.
 _ADDRESS = re.compile(
@@ -25,8 +27,23 @@ _PLACE = re.compile(r"\w[\w+.-]*://|\bwww\.", re.IGNORECASE)
 _MAIL = re.compile(r"(?P<bare>[^\s@<>,;]+@[^\s@<>,;]+)|[\w .'\"()-]*<(?P<named>[^\s@<>,;]+@[^\s@<>,;]+)>")
 # What an object's own fields may decide; a program or a password is nobody's field.
 MAY_BE_ASSERTED = frozenset({"write", "send", "publish", "delete", "money", "admin"})
+# That the object is known is not enough for these.
+NEEDS_WORDS = frozenset({"delete", "credential"})
 # Numbers with more digits hardly stand in a text by accident.
 LONGEST_SHORT = 4
+_BAD = (Origin.UNTRUSTED, Origin.MODEL)
+# They change what is the user's own, where the user seldom says which by a name that can be found.
+_OWN = frozenset({"write", "send", "money"})
+LONGEST_OBJECT = 200
+# Kinds of arguments that can say what is paid for; most such arguments have none.
+_WHICH = frozenset({"", "id", "path", "url"})
+# When and how many, and not which.
+_WHEN = frozenset(
+    "color colour count date day days end hour hours month note priority start state status time timezone type".split()
+)
+# How many of them: a number so small is nobody's.
+MOST_COUNTED = 100
+_COUNTED = frozenset("adults attendees children guests members participants passengers people persons".split())
 # The least that can be granted: who gets it could have been told as well.
 _LEAST = frozenset({"r", "read", "reader", "readonly", "read-only", "read_only", "view", "viewer"})
 # A call with more sensitive values than this is not understood.
@@ -44,7 +61,8 @@ _NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")
 class Judged:
     """What is known of a call. `origins` holds the best origin of each sensitive argument.
 
-    `asked`: after untrusted text, whether the user's own words ask for what the tool does.
+    `asked`: whether the user's own words ask for what the tool does; only looked at after untrusted text, and for what
+    needs to be asked for in any case.
     """
 
     sink: str
@@ -52,6 +70,7 @@ class Judged:
     arguments: tuple[Argument, ...]
     understood: bool
     asked: bool = False
+    values: tuple[str, ...] = ()
 
 
 def judge(
@@ -69,18 +88,59 @@ def judge(
     values = _values(arguments, labels, fields) if isinstance(arguments, dict) else None
     if values is None:
         return Judged(labels.sink, frozenset({Origin.MODEL}), (), understood=False)
-    found = []
+    found: list[Argument] = []
+    said: list[str] = []
     best = set()
     for name, value in values:
-        seen = conversation.find(value)
-        origins = _origins(name, value, labels, seen.origins, conversation)
+        seen, origins = _seen(name, value, labels, conversation)
         best.add(origins[0])
+        said.append(value)
         found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
+    for name, value in _objects(arguments, labels, values, conversation):
+        seen, origins = _seen(name, value, labels, conversation)
+        if origins[0] in _BAD and (labels.sink not in _OWN or conversation.binds(name, value, labels)):
+            best.add(origins[0])
+            said.append(value)
+            found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         # Nothing says what it is done to: that it is done at all is the model's idea.
         best.add(Origin.MODEL)
-    asked = conversation.tainted and conversation.asks_for(labels.name, labels.sink)
-    return Judged(labels.sink, frozenset(best), tuple(found), understood=True, asked=asked)
+    needed = conversation.tainted or labels.sink in NEEDS_WORDS
+    asked = needed and conversation.asks_for(labels.name, labels.sink)
+    return Judged(labels.sink, frozenset(best), tuple(found), understood=True, asked=asked, values=tuple(said))
+
+
+def _seen(name: str, value: str, labels: ToolLabels, conversation: Conversation) -> tuple[Seen, tuple[Origin, ...]]:
+    kind = _kind(name)
+    if kind == "path" and words(name)[-1:] != ("filename",):
+        # A path that says no folder is another one than the user's with a folder.
+        kind = ""
+    seen = conversation.find(value, kind)
+    return seen, _origins(name, value, labels, seen.origins, conversation)
+
+
+def _objects(
+    arguments: object, labels: ToolLabels, judged: list[tuple[str, str]], conversation: Conversation
+) -> Iterator[tuple[str, str]]:
+    """(name, value) of the arguments that say what a call is about, beside those that are judged in any case."""
+    if not isinstance(arguments, dict) or labels.recipients is not None or labels.sink in WHOLLY_SENSITIVE:
+        return
+    known = {value for _, value in judged}
+    making = not MAKES.isdisjoint(words(labels.name))
+    called = making and conversation.gives_name(labels)
+    for name, value in islice(arguments.items(), MOST_VALUES):
+        if isinstance(value, str | int) and not isinstance(value, bool) and str(value) not in known:
+            text = str(value).strip()
+            if text and len(text) <= LONGEST_OBJECT and _names_object(name, making=making, called=called):
+                yield name, text
+
+
+def _names_object(name: str, *, making: bool, called: bool) -> bool:
+    """Whether an argument says which object is meant; of a new one its name, if the user has said that."""
+    said = words(name)
+    if not said or said[0] == "new" or (making and said[-1:] != ("id",)):
+        return called and bool({"filename", "name", "path", "title"} & {*said})
+    return kind_of(name) not in ("amount", "content", "query") and not _WHEN.intersection(said)
 
 
 def _origins(
@@ -106,10 +166,14 @@ def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> li
     found = _sensitive(arguments, labels, fields, every=False)
     if not found and labels.sink in DECIDED_BY_ARGUMENTS:
         found = _sensitive(arguments, labels, fields, every=True)
-        if labels.sink == "money" and any(_kind(name) == "id" for name, _ in found):
-            # What is named decides who is paid, as a recipient would; how much is for a cap to say.
-            found = [(name, value) for name, value in found if _kind(name) != "amount"]
+        if labels.sink == "money" and any(_kind(name) in _WHICH for name, _ in found):
+            # What is named decides who is paid, as a recipient would; how much is for a cap to say, and when free.
+            found = [(name, value) for name, value in found if _kind(name) != "amount" and not _says_when(name)]
     return found if len(found) <= MOST_VALUES else None
+
+
+def _says_when(name: str) -> bool:
+    return not _WHEN.isdisjoint(words(name.rpartition(".")[2]))
 
 
 def _sensitive(arguments: object, labels: ToolLabels, fields: frozenset[str], *, every: bool) -> list[tuple[str, str]]:
@@ -144,6 +208,9 @@ def _leaves(
             yield from _leaves(inner, name, inherited=inherited, labels=labels, fields=fields, depth=depth + 1)
     else:
         text = str(value)
+        counts = isinstance(value, int) and value <= MOST_COUNTED and _COUNTED.intersection(words(name)[-1:])
+        if counts and labels.sink not in WHOLLY_SENSITIVE:
+            return
         if text.strip() and (inherited or _is_address(text)):
             yield name, text
 

@@ -1,17 +1,22 @@
 """A tool's labels, derived from its name, description and schema by general knowledge; conservative in doubt.
 
-No list of particular servers' tools: only the words that people name tools and arguments with. A tool whose
-name says nothing is `unknown`, which counts as a sink; its output is untrusted. An operator's override wins.
+No list of particular servers' tools: only the words that people name tools and arguments with, weighed by rules
+(`sinks.py`, `outputs.py`) and by a model that was learned from labelled tools (`judgement.py`). A tool that says
+nothing is `unknown`, which counts as a sink; its output is untrusted. An operator's override wins.
 Annotations are claims of the server: they can make a label stricter, and a contradiction is told.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from interlock.knowledge import ToolModel, tool_model
 from interlock.model.event import ToolDefinition
 from interlock.model.record import Origin
+from interlock.provenance.features import read
+from interlock.provenance.judgement import HARMLESS as HARMLESS
+from interlock.provenance.judgement import judged
 from interlock.provenance.kinds import kind_of, names_recipient
 from interlock.provenance.names import properties
 from interlock.provenance.names import property_names as property_names
@@ -21,8 +26,6 @@ from interlock.provenance.settings import ToolOverride
 from interlock.provenance.sinks import UNKNOWN as UNKNOWN
 from interlock.provenance.sinks import sink_of
 
-# Nothing leaves and nothing changes: the arguments decide only what comes back.
-HARMLESS = frozenset({"none", "read"})
 # All of their arguments decide what happens, whatever they are called.
 WHOLLY_SENSITIVE = frozenset({"execute", "delete", "credential", "admin", UNKNOWN})
 # They do harm to whatever they are told to; a call of one that tells nothing is not harmless.
@@ -41,7 +44,8 @@ class ToolLabels:
     `output` is what an operator said of its results, INTERNAL or UNTRUSTED; `asserted`: as far as its definition
     tells, the service itself says all that it returns; `secret`: what it returns is confidential. `recipients` are
     the names of the arguments that an operator asked for, or None: then an argument's own name and value decide.
-    `kinds` is what each argument of the schema decides (see `kinds.py`).
+    `kinds` is what each argument of the schema decides, `undone` whether another call can take back what one did,
+    and `why` the words that told.
     """
 
     output: Origin = Origin.UNTRUSTED
@@ -52,6 +56,8 @@ class ToolLabels:
     open_world: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    undone: bool = True
+    why: str = ""
 
     def is_sensitive(self, argument: str) -> bool:
         """Whether the argument (its last name, for a nested one) decides who receives or what is done."""
@@ -64,7 +70,7 @@ class ToolLabels:
     @property
     def reversible(self) -> bool:
         """Whether another call can take back what this one did."""
-        return self.sink not in IRREVERSIBLE
+        return self.undone and self.sink not in IRREVERSIBLE
 
     @property
     def output_label(self) -> str:
@@ -76,39 +82,58 @@ class ToolLabels:
 
 
 def derive(name: str, definition: ToolDefinition | None, overrides: Mapping[str, ToolOverride]) -> ToolLabels:
-    """The labels of the tool called `name`; without a definition only the name can speak."""
+    """The labels of the tool called `name`; without a definition only the name can speak.
+
+    What its server claims of it can make them stricter. An override of `server/name` is for that server's tool alone,
+    and goes before one of the name.
+    """
     labels = _remembered(name, definition)
     override = overrides.get(name)
-    if override is None:
-        return labels
-    return _overridden(labels, override)
+    if definition is not None:
+        labels = stricter(labels, definition.annotations)
+        override = overrides.get(f"{definition.server}/{name}", override) if definition.server else override
+    return labels if override is None else _overridden(labels, override)
 
 
 def _overridden(labels: ToolLabels, override: ToolOverride) -> ToolLabels:
-    return ToolLabels(
+    return replace(
+        labels,
         output=Origin.INTERNAL if override.output == "internal" else Origin.UNTRUSTED,
         sink=override.sink or labels.sink,
         recipients=None if override.recipients is None else frozenset(override.recipients),
         asserted=labels.asserted and not override.output,
-        secret=labels.secret,
-        open_world=labels.open_world,
-        kinds=labels.kinds,
-        name=labels.name,
     )
 
 
-def label(name: str, definition: ToolDefinition | None) -> ToolLabels:
-    """The labels as derived, with nothing remembered."""
+def label(name: str, definition: ToolDefinition | None, model: ToolModel | None = None) -> ToolLabels:
+    """The labels as derived, with nothing remembered; with another model than the one that is shipped, if given."""
+    said = read(name, definition) if definition else None
+    if definition is None or said is None or not said.first:
+        return _by_rules(name, definition)
+    found = judged(name, definition, said, model or tool_model())
+    return ToolLabels(
+        sink=found.sink,
+        asserted=not found.untrusted,
+        secret=found.secret,
+        open_world=found.open_world,
+        kinds=found.kinds,
+        name=name,
+        undone=found.reversible,
+        why=found.why,
+    )
+
+
+def _by_rules(name: str, definition: ToolDefinition | None) -> ToolLabels:
+    """The labels of a tool that describes itself with no word."""
     sink = sink_of(name, definition)
     untrusted, secret = output_of(name, definition, sink)
     said = dict(properties(definition.schema)) if definition else {}
-    kinds = {argument: kind for argument, schema in said.items() if (kind := kind_of(argument, schema))}
     return ToolLabels(
         sink=sink,
         asserted=not untrusted,
         secret=secret,
         open_world=is_open(name, definition, sink),
-        kinds=kinds,
+        kinds={argument: kind for argument, schema in said.items() if (kind := kind_of(argument, schema))},
         name=name,
     )
 
@@ -156,4 +181,7 @@ def stricter(labels: ToolLabels, annotations: Mapping[str, object]) -> ToolLabel
         sink = UNKNOWN
     elif annotations.get("readOnlyHint") is False and sink in HARMLESS:
         sink = "write"
-    return labels if sink == labels.sink else _overridden(labels, ToolOverride(sink=sink))
+    open_world = labels.open_world or annotations.get("openWorldHint") is True
+    if (sink, open_world) == (labels.sink, labels.open_world):
+        return labels
+    return replace(labels, sink=sink, open_world=open_world)

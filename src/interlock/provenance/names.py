@@ -2,9 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 # A schema with more parts than this is not read to its end; a real one has a few hundred.
 MOST_PARTS = 20_000
+# A longer name says nothing; protocols end them at 128 characters.
+LONGEST = 1_000
+# Names that are remembered: most arguments are called what others are.
+KEPT = 4_096
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -14,7 +19,12 @@ def words(name: str) -> tuple[str, ...]:
     >>> words("sendEmail_to-ALLUsers2")
     ('send', 'email', 'to', 'all', 'users', '2')
     """
-    return tuple(word.lower() for word in _WORD.findall(name)) if name.isascii() else ()
+    return _taken_apart(name) if len(name) <= LONGEST and name.isascii() else ()
+
+
+@lru_cache(KEPT)
+def _taken_apart(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
 
 
 def known(word: str, among: frozenset[str]) -> bool:

@@ -16,7 +16,7 @@ from interlock.provenance.sinks import FIRST_CHARS, SWITCHES, class_of
 # What says that a result holds other people's words after all.
 _FREE = re.compile(
     r"\b(?:comments?|messages?|threads?|contents?|logs?|bod(?:y|ies)|attachments?|third[- ]party|user[- ]generated"
-    r"|reviews?|posts?|notes?|incidents?|issues?|samples?)\b",
+    r"|reviews?|posts?|notes?|incidents?|issues?|samples?|stories|public|activity)\b",
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[a-z]+")
@@ -26,9 +26,12 @@ _FILLERS = frozenset(
     "name new of one or own recent single summary the tool to with".split()
 )
 _GIVES_BACK = frozenset(
-    "ask attachment call chat click compress download export extract gzip harvest import lpop monitor open pop press "
-    "prompt query resource resources rpop search snapshot".split()
+    "ask attachment blpop brpop call chat click compress consume dequeue download drag export extract gzip harvest "
+    "import lpop monitor open pop press prompt pull query receive resource resources rpop search snapshot "
+    "submit".split()
 )
+# They change nothing, and what comes back is what somebody else has put there.
+_SHOWS = frozenset({"ask", "echo", "elicit", "hover", "wait"})
 _SEARCHES = frozenset({"browse", "find", "grep", "query", "scan", "search"})
 
 
@@ -82,7 +85,7 @@ def _read(named: tuple[str, ...], description: str, *, computed: bool) -> tuple[
         return True, text or private
     if asserted and not _FREE.search(first):
         return False, False
-    if computed and not _FREE.search(first) and "echo" not in named:
+    if computed and not _FREE.search(first) and _SHOWS.isdisjoint(named):
         return False, False
     return True, text or private
 

@@ -17,6 +17,8 @@ LONGEST_BLOCKS = 200_000
 MOST_RECORDS = 2_000
 MOST_FIELDS = 50_000
 MAX_DEPTH = 16
+# What stands beside a list in a page of it: where it goes on, and how many there are.
+MOST_AROUND = 4
 
 
 class Record(NamedTuple):
@@ -41,6 +43,19 @@ def records(text: str) -> tuple[Record, ...]:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         left.extend(one for one in inner if isinstance(one, dict | list))
     return tuple(out) if budget > 0 and not left else ()
+
+
+def outermost(text: str) -> int:
+    """How many objects a result is about: those of its list, whether or not an object is around it."""
+    document = _document(text)
+    if isinstance(document, dict):
+        lists = [
+            value
+            for value in document.values()
+            if isinstance(value, list) and any(isinstance(one, dict) for one in value)
+        ]
+        document = lists[0] if len(lists) == 1 and len(document) <= MOST_AROUND else [document]
+    return sum(isinstance(one, dict) for one in document) if isinstance(document, list) else 0
 
 
 def _document(text: str) -> object:

@@ -10,7 +10,10 @@ SINKS = ("none", "read", "write", "fetch", "send", "publish", "admin", "credenti
 
 @dataclass(frozen=True, slots=True)
 class ToolOverride:
-    """`[tools.<name>]`: labels that a person has reviewed; an empty one keeps what was derived."""
+    """`[tools.<name>]`: labels that a person has reviewed; an empty one keeps what was derived.
+
+    `[tools."server/tool"]` is for the tool of one MCP server alone, and goes before what is said of the name.
+    """
 
     output: str = setting(
         "",
@@ -19,3 +22,6 @@ class ToolOverride:
     )
     sink: str = setting("", f"What it can do: {', '.join(SINKS)}.", choices=SINKS)
     recipients: tuple[str, ...] | None = setting(None, "Arguments that decide who receives or where it goes.")
+    arguments: tuple[str, ...] = setting(
+        (), 'Arguments that policies read, such as "amount: Long", "note?: String", for a tool that is not pinned.'
+    )

@@ -7,6 +7,7 @@ only make it worse. Only where the name has no verb does the description's first
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from interlock.knowledge import tool_words
 from interlock.model.event import ToolDefinition
@@ -54,6 +55,10 @@ _TELLS = re.compile(
     re.IGNORECASE,
 )
 FIRST_CHARS = 400
+# Longer than any verb that is known, in any form.
+LONGEST_VERB = 40
+# Words whose class is remembered.
+KEPT = 8_192
 _FIRST_WORDS = re.compile(
     r"\W*(?:\[[^\]]{0,120}\]\W*)?(?:(?:this|tool|to|use|used|that|it|will|can|a|allows?|you)\W+){0,6}"
     r"([A-Za-z]+)(?:,? (?:and|or|and/or|then) ([A-Za-z]+))?",
@@ -77,7 +82,7 @@ def sink_of(name: str, definition: ToolDefinition | None) -> str:
 
 
 def _part(name: list[str], said: Mapping[str, Mapping[str, object]], description: str, *, alone: bool) -> str:
-    at = _verb_at(name)
+    at = verb_at(name)
     if at is None:
         verbs = _first_verbs(description) if alone and name else []
         verb = min(verbs, key=lambda one: WORST_FIRST.index(class_of(one)), default="")
@@ -126,7 +131,7 @@ def _is_place(word: str) -> bool:
     return word in _PLACES or word.removesuffix("s") in ("host", "hostname", "endpoint", "domain", "site")
 
 
-def _verb_at(name: list[str]) -> int | None:
+def verb_at(name: list[str]) -> int | None:
     """Where the word stands that says what is done: first, last, or the first one that is seldom a noun."""
     if not name:
         return None
@@ -143,6 +148,11 @@ def _verb_at(name: list[str]) -> int | None:
 
 def class_of(verb: str) -> str:
     """The worst that a verb does, empty if it is none that is known."""
+    return _class_of(verb) if len(verb) <= LONGEST_VERB else ""
+
+
+@lru_cache(KEPT)
+def _class_of(verb: str) -> str:
     known_words = tool_words()
     classes = [kind for kind in _VERBS if verb in getattr(known_words, kind)]
     return min(classes, key=WORST_FIRST.index, default="")
@@ -152,11 +162,16 @@ def _first_verbs(description: str) -> list[str]:
     """The verbs that a description begins with, `Validates and tests ...`; none if it does not."""
     found = _FIRST_WORDS.match(description)
     said = [word.lower() for word in found.groups() if word] if found else []
-    return [verb for word in said if (verb := _plain(word))]
+    return [verb for word in said if (verb := plain_verb(word))]
 
 
-def _plain(word: str) -> str:
+def plain_verb(word: str) -> str:
     """A verb in its plain form, `Retrieves` or `retrieving`, empty if it is none."""
+    return _plain_verb(word) if len(word) <= LONGEST_VERB else ""
+
+
+@lru_cache(KEPT)
+def _plain_verb(word: str) -> str:
     stem = word.removesuffix("ing")
     forms = (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ies") + "y", stem, stem + "e")
     return next((form for form in forms if class_of(form)), "")

@@ -1,36 +1,27 @@
 """Where a conversation held a value: the store of texts by who wrote them, and the search in it.
 
 A value counts as seen in a text only if it stands there whole: `bob@corp.com` is not seen in
-`bob@corp.com.evil.example`. White space, the grouping of account and phone numbers, and case (but not that of
-paths in addresses) do not matter. In doubt a value counts as not seen, which allows less.
+`bob@corp.com.evil.example`. White space, the grouping of account and phone numbers, case (but not that of paths in
+addresses) and the other ways to write the same value (see `forms.py`) do not matter. In doubt a value counts as not
+seen, which allows less.
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import re2
+from datetime import date
 
 from interlock.model.event import Channel, Event, Media, Opaque, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
-from interlock.provenance.assertions import Result, asserted
+from interlock.provenance.assertions import IDS, MAKES, Result, asserted, names_one, speaks_of_it
+from interlock.provenance.dates import day_of, named_days
 from interlock.provenance.descriptions import is_place, said_by
+from interlock.provenance.forms import Form, encoded, forms, is_whole, plainly
 from interlock.provenance.labels import HARMLESS, ToolLabels, derive
 from interlock.provenance.names import words
 from interlock.provenance.requests import Request
 
-# Account and phone numbers are regrouped by whoever writes them down; IBANs have at most 34 characters.
-_SEPARATORS = " ()/-"  # the hyphen last, where it is one in a character class too
-_NUMBER = re.compile(r"\+?[\d /()-]{4,40}")
-# An amount as JSON writes it.
-_AMOUNT = re.compile(r"(\d{1,12})(?:\.(\d{1,6}))?")
-_IBAN = re.compile(r"[a-z]{2}\d{2}(?:[ -]?[a-z\d]){11,30}")
-FEWEST_DIGITS = 4
-# Characters that go on with an address, an account number, a host name or a path.
-_GLUE = frozenset("@%+-_\\")
-# A model writes out the scheme of an address that the user left out; the host and the path stay the same.
-_WEB = re.compile(r"https?://([^/\s]+(?:/.*)?)", re.IGNORECASE)
 # A text in which a value stands this often without ever standing alone is not searched any further; nor is one in
 # which so many characters were compared.
 MOST_TRIES = 1_000
@@ -39,6 +30,8 @@ MOST_SEARCHED = 100_000_000
 # Characters of results that are read as objects for one answer; what is asked for after that is asserted by none.
 MOST_EXAMINED = 5_000_000
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+# Of the user's texts, so much is read for words such as `tomorrow`.
+MOST_DAYS_CHARS = 20_000
 # The user's last texts in which it is looked for what is asked for: `yes, do it` is about the one before.
 MOST_TURNS = 5
 # A result with longer pieces has room for a sentence.
@@ -47,15 +40,39 @@ _PIECES = re.compile(r"[\n,;{}\[\]\":]+")
 MOST_COMPARED = 20_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Held:
-    """A text in the form in which texts are compared; `exact` keeps its case."""
+    """A text, who said it, and what its tool had been asked; made comparable when it is first searched."""
 
-    exact: str
-    folded: str
+    text: str
     origin: Origin
     tool: str
     asked: str
+    _exact: str | None = None
+    _folded: str | None = None
+
+    @property
+    def exact(self) -> str:
+        """The text in the form in which texts are compared, with its case."""
+        if self._exact is None:
+            self._exact = _one_spaced(self.text if self.text.isascii() else unicodedata.normalize("NFKC", self.text))
+        return self._exact
+
+    @property
+    def folded(self) -> str:
+        """The same in lower case."""
+        if self._folded is None:
+            self._folded = self.exact.lower()
+        return self._folded
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the user or the system said it."""
+        return self.origin in (Origin.USER, Origin.SYSTEM)
+
+    def rest(self) -> None:
+        """Keep the text alone."""
+        self._exact = self._folded = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +90,14 @@ class Conversation:
     itself said is no source; a part of a message that nobody understands counts as untrusted text; an internal tool
     that gives back what it was asked has not said it. An address that stands in what a tool says of itself or in a
     setting (PARAMETER) was seen in untrusted text, which by itself taints nothing. It does NOT judge.
+
+    `today` is what the user's `tomorrow` is counted from, if that is known. `seal` is given if texts are kept for
+    long: it puts a keyed hash in the place of each secret, in texts and in the values that are looked for.
     """
 
-    def __init__(self) -> None:
-        self._said: list[tuple[str, Origin, str, str]] = []
+    def __init__(self, today: date | None = None, seal: Callable[[str], str] | None = None) -> None:
+        self._today = today
+        self._seal = seal
         # By id: the arguments of the calls since the last result, and what had been asked when that came.
         self._asking: dict[str, list[str]] = {}
         self._asked: dict[str, str] = {}
@@ -87,6 +108,8 @@ class Conversation:
         self._parsed: list[Result] | None = None
         self._searched = self._examined = 0
         self._held: list[_Held] = []
+        self._bared: dict[str, str] = {}
+        self._days: frozenset[date] | None = None
         self._described: list[ToolDefinition | Text] = []
         self._places: list[_Held] | None = None
         self.tainted = False
@@ -96,9 +119,14 @@ class Conversation:
 
         `labels` are those of a tool that was offered: the results of others assert nothing.
         """
+        if self._seal and isinstance(event, Text):
+            event = event._replace(text=self._seal(event.text))
         match event:
             case ToolCall():
+                if self._seal:
+                    event = event._replace(arguments=self._seal(event.arguments))
                 self._calls.append(event)
+                self._parsed = None
                 self._asking.setdefault(event.call_id, []).append(event.arguments)
                 return None
             case ToolDefinition() | Text(channel=Channel.PARAMETER):
@@ -122,7 +150,8 @@ class Conversation:
         asked = (
             self._asked_by(event.call_id) if isinstance(event, Text) and event.channel is Channel.TOOL_RESULT else ""
         )
-        self._said.append((event.text, origin, tool, asked if origin is Origin.INTERNAL else ""))
+        self._held.append(_Held(event.text, origin, tool, asked if origin is Origin.INTERNAL else ""))
+        self._parsed = None
         if labels is not None and isinstance(event, Text) and origin is Origin.UNTRUSTED:
             self._results.append((labels, event, len(self._calls), asked))
             if labels.asserted and not labels.secret and _is_terse(event.text):
@@ -130,6 +159,7 @@ class Conversation:
                 return Origin.ASSERTED
         if origin is Origin.USER:
             self._user.append(event.text)
+            self._asked_for = self._days = None
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
@@ -149,6 +179,23 @@ class Conversation:
     def asks_for(self, tool: str, sink: str) -> bool:
         """Whether the user's last texts ask for what this tool does."""
         return self._request().asks_for(tool, sink)
+
+    def binds(self, name: str, value: str, labels: ToolLabels) -> bool:
+        """Whether the request says which object a call is to be about, so that another one was not asked for.
+
+        It does by naming one of the kind that was read, or a value of the same shape, or one beside the noun.
+        """
+        request, nouns = self._request(), [word for word in words(name) if word not in IDS]
+        if any(speaks_of_it(result, value, request) for result in self._read()):
+            return False
+        if request.gives_like(value) or any(request.says_which(noun) for noun in nouns):
+            return True
+        about = {word.removesuffix("s") for word in (*words(labels.name), *nouns)}
+        return any(names_one(result, about, request) for result in self._read())
+
+    def gives_name(self, labels: ToolLabels) -> bool:
+        """Whether the request says what a new object of the tool's kind is to be called."""
+        return self._request().gives_name([word for word in words(labels.name) if word not in MAKES])
 
     def designates(self, number: str, labels: ToolLabels) -> bool:
         """Whether the user's last texts say of what a short number is the number; see `Request.designates`."""
@@ -174,40 +221,60 @@ class Conversation:
     def _descriptions(self) -> list[_Held]:
         if self._places is None:
             texts = (said_by(event) if isinstance(event, ToolDefinition) else event.text for event in self._described)
-            self._places = [_hold(text, Origin.UNTRUSTED, "", "") for text in texts]
+            self._places = [_Held(text, Origin.UNTRUSTED, "", "") for text in texts]
         return self._places
 
-    def find(self, value: str) -> Seen:
-        """Where `value` was seen; origin MODEL alone if nowhere."""
-        # Most conversations are never searched: a text is made comparable only when the first search needs it.
-        bare = {asked: _bare(asked) for asked in {asked for _, _, _, asked in self._said}}
-        self._held += [_hold(text, origin, tool, bare[asked]) for text, origin, tool, asked in self._said]
-        self._said.clear()
+    def renew(self) -> None:
+        """Another answer begins: what may be searched for one is counted anew."""
+        self._searched = self._examined = 0
+
+    def rest(self) -> None:
+        """Nothing is asked for a while: keep no more than the texts."""
+        self._parsed = self._places = self._asked_for = None
+        self._bared.clear()
+        for held in self._held:
+            held.rest()
+
+    def find(self, value: str, kind: str = "") -> Seen:
+        """Where `value` was seen; origin MODEL alone if nowhere. `kind` is that of its argument; see `kinds.py`."""
+        if self._seal:
+            value = self._seal(value)
         searched = [*self._held, *self._descriptions()] if is_place(value) else self._held
         # Not normalised: a value written in look-alike forms of the letters is another value.
-        self._searched += sum(len(held.folded) for held in searched)
+        self._searched += sum(len(held.text) for held in searched)
         if self._searched > MOST_SEARCHED:
             return Seen((Origin.UNTRUSTED,), ())
-        exact = _one_spaced(value)
-        if web := _WEB.fullmatch(exact):
-            exact = web[1].removesuffix("/")
+        exact = plainly(value)
         folded = exact.lower()
-        number = _regrouped(folded) or _rewritten(folded)
-        echoes = {asked: bool(asked) and _echoes(folded, asked) for asked in {held.asked for held in searched}}
-        hits = [
-            held
-            for held in searched
-            if (
-                (_stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded))
-                or (number and any(_is_whole_number(held.folded, *m.span()) for m in number.finditer(held.folded)))
-            )
-            and not echoes[held.asked]
-        ]
-        if not hits:
+        written = forms(exact, kind, self._today)
+        hits = [held for held in searched if _holds(held, exact, folded, written) and not self._echoes(folded, held)]
+        found = {held.origin for held in hits}
+        if self._today and (day := day_of(folded)) and day in self._named_days():
+            found.add(Origin.USER)
+        if not found and self.tainted:
+            hidden = encoded(exact)
+            hits = [held for held in searched if any(one in held.exact for one in hidden)]
+            found = {Origin.UNTRUSTED for _ in hits}
+        if not found:
             return Seen((Origin.MODEL,), ())
-        order = list(Origin)
-        origins = tuple(sorted({held.origin for held in hits}, key=order.index))
+        origins = tuple(sorted(found, key=list(Origin).index))
         return Seen(origins, tuple(sorted({held.tool for held in hits if held.tool})))
+
+    def _named_days(self) -> frozenset[date]:
+        if self._days is None:
+            assert self._today is not None
+            said = " ".join(self._user[-MOST_TURNS:])[:MOST_DAYS_CHARS].lower()
+            self._days = named_days(said, self._today)
+        return self._days
+
+    def _echoes(self, value: str, held: _Held) -> bool:
+        """Whether a value was in what the text's tool had been asked, however it was written there."""
+        if not held.asked:
+            return False
+        if held.asked not in self._bared:
+            self._bared[held.asked] = _bare(held.asked)
+        bare = _bare(value)
+        return not bare or bare in self._bared[held.asked]
 
 
 _ORIGINS = {
@@ -222,15 +289,17 @@ def _is_terse(text: str) -> bool:
     return len(text) <= LONGEST_TERSE and all(len(piece.split()) <= MOST_WORDS for piece in _PIECES.split(text))
 
 
-def _hold(text: str, origin: Origin, tool: str, asked: str) -> _Held:
-    exact = _one_spaced(text if text.isascii() else unicodedata.normalize("NFKC", text))
-    return _Held(exact, exact.lower(), origin, tool, asked)
-
-
-def _echoes(value: str, asked: str) -> bool:
-    """Whether a value was in what a tool was asked, however it was written there."""
-    bare = _bare(value)
-    return not bare or bare in asked
+def _holds(held: _Held, exact: str, folded: str, written: tuple[Form, ...]) -> bool:
+    """Whether a value stands in a text whole, in this form or in another."""
+    if _stands_in(exact, held.exact) if "/" in exact else _stands_in(folded, held.folded):
+        return True
+    for form in written:
+        if form.own and not held.is_own:
+            continue
+        text = held.exact if form.cased else held.folded
+        if any(form.is_whole(text, *match.span()) for match in form.expression.finditer(text)):
+            return True
+    return False
 
 
 def _bare(text: str) -> str:
@@ -250,57 +319,10 @@ def _stands_in(value: str, text: str) -> bool:
     for _ in range(min(MOST_TRIES, 1 + MOST_COMPARED // len(value))):
         if at < 0:
             return False
-        if _is_whole(text, at, at + len(value)):
+        if is_whole(text, at, at + len(value)):
             return True
         at = text.find(value, at + 1)
     return False
-
-
-def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is not a part of something longer: of a host name, say, or of a path."""
-    before, after = text[max(0, start - 3) : start], text[end : end + 2]
-    if before and (_goes_on(before[-1]) or before[-1] == "." or (before[-1] == "/" and before != "://")):
-        return False
-    if after[:1] in ("/", "."):
-        return not _goes_on(after[1:])
-    return not _goes_on(after[:1])
-
-
-def _goes_on(character: str) -> bool:
-    # Scripts that write no spaces between words (category Lo) do not go on with a Latin address.
-    return character in _GLUE or (character.isalnum() and unicodedata.category(character) != "Lo")
-
-
-def _regrouped(value: str) -> Any:
-    """The expression for an account or phone number in any grouping, or None if the value is no such number."""
-    letters = "".join(character for character in value if character not in _SEPARATORS)
-    if not value.isascii() or not (_IBAN.fullmatch(value) or _NUMBER.fullmatch(value)):
-        return None
-    if sum(character.isdigit() for character in letters) < FEWEST_DIGITS:
-        return None
-    return re2.compile(f"[{_SEPARATORS}]{{0,3}}".join(map(re2.escape, letters)))
-
-
-def _rewritten(value: str) -> Any:
-    """The expression for an amount in any way of writing it, `1,200.00` for `1200.0`, or None if it is none."""
-    match = _AMOUNT.fullmatch(value)
-    if not match:
-        return None
-    whole, part = match[1], (match[2] or "").rstrip("0")
-    groups = "[,.' ]?".join([whole[: len(whole) % 3] or whole[:3], *_threes(whole)])
-    return re2.compile(groups + (f"[.,]{part}0*" if part else "(?:[.,]00?)?"))
-
-
-def _threes(digits: str) -> list[str]:
-    """The groups of three digits after the first group."""
-    begin = len(digits) % 3 or 3
-    return [digits[at : at + 3] for at in range(begin, len(digits), 3)]
-
-
-def _is_whole_number(text: str, start: int, end: int) -> bool:
-    """Whether the number at text[start:end] does not go on with more groups of digits."""
-    before, after = text[max(0, start - 4) : start].rstrip(_SEPARATORS), text[end : end + 4].lstrip(_SEPARATORS)
-    return _is_whole(text, start, end) and not before[-1:].isdigit() and not after[:1].isdigit()
 
 
 def shown(value: str, keep: int = 4) -> str:

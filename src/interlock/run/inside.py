@@ -66,7 +66,7 @@ def main(fd: int, command: list[str]) -> None:
     order: dict[str, Any] = json.loads(message)
     try:
         if order["enter"]:
-            enter(order["folders"], order["sockets"])
+            enter(order["folders"], order["covers"])
         listener = socket.create_server((LOOPBACK, order["port"]), backlog=1024)
         refuse_calls()
     except OSError as error:
@@ -84,17 +84,17 @@ def main(fd: int, command: list[str]) -> None:
         sys.stderr.write(f"interlock: cannot start {command[0]}: {error.strerror}\n")
 
 
-def enter(folders: list[str], sockets: list[str]) -> None:
-    """New user, mount and network namespaces, `folders` empty in them and `sockets` no sockets any more."""
+def enter(folders: list[str], covers: list[tuple[str, str]]) -> None:
+    """New user, mount and network namespaces, `folders` empty in them; `covers`: what is found at a path instead."""
     uid, gid, folder = os.geteuid(), os.getegid(), os.getcwd()
     _call("unshare", _CLONE_NEWUSER | _CLONE_NEWNS | _CLONE_NEWNET)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
-    for path in sockets:
+    for path, source in covers:
         with contextlib.suppress(FileNotFoundError):  # gone in the meantime
-            _mount("/dev/null", path, "", _MS_BIND)
+            _mount(source, path, "", _MS_BIND)
     for path in folders:
         _mount("tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV)
     os.chdir(folder)  # not what lies under the cover, if one was put on it
@@ -155,7 +155,7 @@ def call_filter(machine: str) -> bytes:
 
 
 def _mount(source: str, target: str, kind: str, flags: int) -> None:
-    _call("mount", source.encode(), os.fsencode(target), kind.encode(), flags, None, what=target)
+    _call("mount", os.fsencode(source), os.fsencode(target), kind.encode(), flags, None, what=target)
 
 
 def _call(name: str, *arguments: Any, what: str = "") -> None:

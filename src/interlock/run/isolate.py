@@ -16,19 +16,17 @@ import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from interlock.gateway.sandbox import FOLDERS, unix_sockets
 from interlock.model.errors import ConfigError
 from interlock.run import inside
 from interlock.run.program import Running
 
-# Where services put their sockets: the container engine, the session bus, key agents, the display's server.
-FOLDERS = ("/run", "/var/run")
 # What points a program at sockets that are covered up.
 UNSET = ("SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST")
 # The file that says why a kernel refuses namespaces to users, what it says then, and what to do about it.
@@ -47,6 +45,7 @@ REFUSALS = (
 )
 IN_CONTAINER = "in a container its engine must allow user namespaces (its seccomp profile); or leave out --isolate"
 PRIVILEGED_PORTS = 1024
+NONE: Mapping[str, str] = {}
 CHUNK_BYTES = 65_536
 
 
@@ -57,30 +56,35 @@ def address(port: int) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def isolated(
-    command: Sequence[str], env: Mapping[str, str], gateway: tuple[str, int], hidden: Sequence[str] = ()
+    command: Sequence[str],
+    env: Mapping[str, str],
+    gateway: tuple[str, int],
+    hidden: Sequence[str] = (),
+    instead: Mapping[str, str] = NONE,
 ) -> Iterator[Running]:
     """`command` running isolated, with the gateway at `address`; the way out is closed when the block ends.
 
-    `hidden` folders are empty for the program. Raises: ConfigError if this system does not allow it.
+    `hidden` folders are empty for the program; in place of each file in `instead` it finds the other one, which must
+    not lie in such a folder. Raises: ConfigError if this system does not allow it.
     """
     if not sys.platform.startswith("linux"):
         hint = "run it without --isolate, or in a container whose only network is the gateway's"
         raise ConfigError("only Linux can isolate a program", where="--isolate", hint=hint)
     folders = sorted({os.path.realpath(path) for path in (*FOLDERS, *hidden) if os.path.isdir(path)})
-    sockets = unix_sockets(folders)
+    covers = [*instead.items(), *((path, "/dev/null") for path in unix_sockets(folders))]
     bwrap = shutil.which("bwrap")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
         with theirs:
             step = [sys.executable, "-IS", inside.__file__, str(theirs.fileno()), *command]
-            prefix = _bubblewrap(bwrap, folders, sockets) if bwrap else []
+            prefix = _bubblewrap(bwrap, folders, covers) if bwrap else []
             given = {name: value for name, value in env.items() if name not in UNSET}
             process = subprocess.Popen([*prefix, *step], env=given, pass_fds=[theirs.fileno()])  # noqa: S603 - as asked
         try:
             listener, pid = _handshake(ours, {
                 "enter": not bwrap,
                 "folders": folders,
-                "sockets": sockets,
+                "covers": covers,
                 "port": address(gateway[1])[1],
                 "ignored": [n for n in inside.SIGNALS if signal.getsignal(n) is signal.SIG_IGN],
             })  # fmt: skip
@@ -96,27 +100,8 @@ def isolated(
         running.send(signal.SIGTERM)
 
 
-def unix_sockets(covered: Sequence[str]) -> list[str]:
-    """The unix sockets of this system with a place in the file system, outside the folders that are covered."""
-    found = set()
-    for line in Path("/proc/net/unix").read_text("utf-8", "surrogateescape").splitlines()[1:]:
-        path = line.split(maxsplit=7)[7:]
-        if path and path[0].startswith("/"):
-            real = os.path.realpath(path[0])
-            if not any(real.startswith(f"{folder}/") for folder in covered) and _is_socket(real):
-                found.add(real)
-    return sorted(found)
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
-        return False  # gone, or where this user may not look; then the program may not either
-
-
-def _bubblewrap(bwrap: str, folders: Sequence[str], sockets: Sequence[str]) -> list[str]:
-    covers = [part for path in sockets for part in ("--ro-bind", "/dev/null", path)]
+def _bubblewrap(bwrap: str, folders: Sequence[str], covered: Sequence[tuple[str, str]]) -> list[str]:
+    covers = [part for path, source in covered for part in ("--ro-bind", source, path)]
     covers += [part for path in folders for part in ("--tmpfs", path)]
     # bwrap itself only waits: what a terminal sends to all of us is for the program to act on.
     trap = ["/bin/sh", "-c", 'trap "" INT TERM HUP QUIT; exec "$@"', "sh"]

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
@@ -12,6 +14,12 @@ from typing import Any
 # The ones that are for the program to act on. The terminal sends the first two to every process in front.
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
 PASSED_ON = (*FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def interlock() -> list[str]:
+    """The words that start interlock itself, whatever folder and PATH the one who uses them has."""
+    found = shutil.which("interlock")
+    return [os.path.abspath(found)] if found else [sys.executable, "-m", "interlock"]
 
 
 @dataclass(frozen=True, slots=True)

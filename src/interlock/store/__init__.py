@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.asset import Scan
 from interlock.model.record import Record
 
@@ -122,6 +124,38 @@ class Store(Protocol):
 
     def pins(self, server: str | None = None) -> tuple[Pin, ...]:
         """What is known of the tools of a server, or of all, by server and name."""
+        ...
+
+    def set_labels(self, one: SetLabels) -> None:
+        """Keep labels that somebody has set for a tool, in place of any before."""
+        ...
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        """Whether there were labels set for this tool; now there are none."""
+        ...
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        """The labels that somebody has set, by server and tool."""
+        ...
+
+    def ask_approvals(self, asked: Sequence[Approval], now_us: int) -> tuple[str, ...]:
+        """Keep new requests for approval; the ids of those kept: what waits already makes no second one."""
+        ...
+
+    def decide_approval(self, decided: Approval) -> Approval | None:
+        """Keep a decision, if it is the first one; what stands now, or None if there is no such request."""
+        ...
+
+    def use_approval(self, id_: str, now_us: int) -> bool:
+        """Whether it was there to use. What was granted once is used up by it, in all processes."""
+        ...
+
+    def approvals(self, live_us: int | None = None) -> tuple[Approval, ...]:
+        """The newest requests first, a bounded number; or every one that waits or holds at `live_us`."""
+        ...
+
+    def approval(self, id_: str) -> Approval | None:
+        """One request, or None."""
         ...
 
     def indexed(self, log: str) -> int:

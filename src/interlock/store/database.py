@@ -18,7 +18,7 @@ from interlock.model.errors import StoreError
 from interlock.store.files import DIRECTORY_MODE, MODE
 from interlock.store.tables import state
 
-VERSIONS = ("0001", "0002", "0003")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """The schema's versions, oldest first; the modules of `migrations/versions` have the same ids."""
 _BUSY_S = 10  # how long SQLite waits for another writer; the longest write is a batch of the index
 

@@ -10,11 +10,13 @@ from sqlalchemy import URL, Connection, Select, and_, delete, func, insert, sele
 from sqlalchemy.exc import IntegrityError
 
 from interlock.audit.canonical import decode, encode
+from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.asset import Scan
 from interlock.model.errors import AuditError, StoreError
 from interlock.model.record import RecordKind
-from interlock.store import Key, Session, Stored, Usage, Used, pins, sums, tables
+from interlock.store import Key, Session, Stored, Usage, Used, approvals, labels, pins, sums, tables
 from interlock.store.database import Database
 from interlock.store.tally import HOUR_US, count_blocked, name, tally
 
@@ -104,6 +106,46 @@ class SqlStore:
         """What is known of the tools of a server, or of all, by server and name."""
         with self._database.read() as db:
             return pins.known(db, server)
+
+    def set_labels(self, one: SetLabels) -> None:
+        """Keep labels that somebody has set for a tool, in place of any before."""
+        with self._database.write() as db:
+            labels.put(db, one)
+
+    def clear_labels(self, server: str, tool: str) -> bool:
+        """Whether there were labels set for this tool; now there are none."""
+        with self._database.write() as db:
+            return labels.clear(db, server, tool)
+
+    def labels(self) -> tuple[SetLabels, ...]:
+        """The labels that somebody has set, by server and tool."""
+        with self._database.read() as db:
+            return labels.known(db)
+
+    def ask_approvals(self, asked: Sequence[Approval], now_us: int) -> tuple[str, ...]:
+        """Keep new requests for approval; the ids of those kept: what waits already makes no second one."""
+        with self._database.write() as db:
+            return approvals.ask(db, asked, now_us)
+
+    def decide_approval(self, decided: Approval) -> Approval | None:
+        """Keep a decision, if it is the first one; what stands now, or None if there is no such request."""
+        with self._database.write() as db:
+            return approvals.decide(db, decided)
+
+    def use_approval(self, id_: str, now_us: int) -> bool:
+        """Whether it was there to use. What was granted once is used up by it, in all processes."""
+        with self._database.write() as db:
+            return approvals.use(db, id_, now_us)
+
+    def approvals(self, live_us: int | None = None) -> tuple[Approval, ...]:
+        """The newest requests first, a bounded number; or every one that waits or holds at `live_us`."""
+        with self._database.read() as db:
+            return approvals.known(db, live_us)
+
+    def approval(self, id_: str) -> Approval | None:
+        """One request, or None."""
+        with self._database.read() as db:
+            return approvals.find(db, id_)
 
     def indexed(self, log: str) -> int:
         """How many records of this log the index holds; the next one to add has that number."""

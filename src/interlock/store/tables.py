@@ -1,10 +1,11 @@
 """The database's tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
 
 Times are microseconds. `records`, `sessions`, `usage`, `used` and `hours` are the index over the audit logs: they can
-be emptied and filled again from the files at any time. `keys`, `scans` and `pins` are the only copy.
+be emptied and filled again from the files at any time. `keys`, `scans`, `pins`, `labels` and
+`approvals` are the only copy.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -49,6 +50,50 @@ pins = Table(
     Column("seen_digest", String(64), nullable=False),
     Column("seen_document", Text, nullable=False),
     Column("seen_us", BigInteger, nullable=False),
+)
+
+# What somebody has set on the console; `recipients` is a JSON list. See `interlock.mcp.labels.SetLabels`.
+labels = Table(
+    "labels",
+    metadata,
+    Column("server", String(64), primary_key=True),
+    Column("tool", String(128), primary_key=True),
+    Column("output", String(16), nullable=False),
+    Column("sink", String(16), nullable=False),
+    Column("recipients", Text),
+    Column("set_by", Text, nullable=False),
+    Column("set_us", BigInteger, nullable=False),
+)
+
+# Requests for approval; `arguments` and `policies` are JSON. See `interlock.model.approval.Approval`.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("binding", String(64), nullable=False),
+    Column("workload", Text, nullable=False),
+    Column("credential", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("is_task", Boolean, nullable=False),
+    Column("beginning", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("sink", String(16), nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("policies", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("ends_us", BigInteger, nullable=False),
+    Column("granted", Boolean),
+    Column("reach", String(8), nullable=False),
+    Column("decided_us", BigInteger, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("used_us", BigInteger, nullable=False),
+    Index("approvals_binding", "binding"),
+    Index("approvals_asked", "asked_us"),
 )
 
 # `body` is the canonical bytes; `blocked` counts what was not permitted in it.

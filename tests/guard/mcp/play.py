@@ -2,12 +2,29 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
-from interlock.guard.mcp import Answered, Inbound, Keep, Memories, Respond, Send, Server, Tell, mcp_exchange
+from interlock.guard.commands import Begin, Claim, ClientGoneError, Emit, Note, Petition, Read
+from interlock.guard.mcp import (
+    Answered,
+    Await,
+    Decide,
+    Heed,
+    Inbound,
+    Keep,
+    Memories,
+    Respond,
+    Ring,
+    Send,
+    Server,
+    Tell,
+    Turn,
+    Union,
+    mcp_exchange,
+    union_exchange,
+)
 from interlock.guard.mcp.settings import McpServer
 from interlock.guard.mcp.state import Catalogue
 from interlock.guard.rules import Call, Rules
@@ -15,6 +32,7 @@ from interlock.mcp import messages
 from interlock.mcp.eras import CAPABILITIES_META, LEGACY, MODERN, VERSION_META
 from interlock.mcp.framing import Framing, event
 from interlock.mcp.pins import Pin
+from interlock.model.approval import Approval
 from interlock.model.decision import Principal, Task
 from interlock.model.errors import UpstreamError
 from interlock.model.record import Record, Step, Verdict
@@ -51,6 +69,9 @@ class Fake:
     asked: list[dict[str, Any]] = field(default_factory=list)
     sent: list[Send] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
+    stream: list[bytes] | None = None
+    capabilities: dict[str, Any] = field(default_factory=lambda: {"tools": {}, "resources": {}})
+    says: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self, command: Send) -> tuple[Answered, list[bytes | None]] | Exception:
         """What it answers, and the pieces of that."""
@@ -58,12 +79,16 @@ class Fake:
         headers = dict(command.headers)
         if command.method == "DELETE":
             return Answered(200, Framing.BODY, ""), [b""]
+        if command.method == "GET":
+            return self._streamed()
         said = json.loads(command.body)
         self.asked.append(said)
         if headers.get(b"mcp-session-id", b"").decode() in self.lost:
             return Answered(404, Framing.BODY, ""), [b""]
         if "id" not in said:
             return Answered(202, Framing.BODY, ""), [b""]
+        if said["method"] == "subscriptions/listen" and self.modern:
+            return self._streamed(messages.notification("notifications/subscriptions/acknowledged", {}))
         fault = self.fails.get(said["method"])
         if isinstance(fault, Exception):
             return fault
@@ -79,17 +104,24 @@ class Fake:
         given = self.session if said["method"] == "initialize" else ""
         return Answered(200, Framing.BODY, given), [body]
 
+    def _streamed(self, *first: bytes) -> tuple[Answered, list[bytes | None]]:
+        if self.stream is None:
+            return Answered(405, Framing.BODY, ""), [b""]
+        return Answered(200, Framing.EVENTS, ""), [*map(event, (*first, *self.stream)), None]
+
     def _result(self, said: Mapping[str, Any]) -> Any:
-        about = {"capabilities": {"tools": {}, "resources": {}}, "instructions": self.instructions}
+        about = {"capabilities": self.capabilities, "instructions": self.instructions}
         match said["method"]:
             case "server/discover":
                 return {**about, "supportedVersions": [MODERN]} if self.modern else messages.METHOD_NOT_FOUND
-            case "initialize":
+            case "initialize" if not self.modern:
                 return {**about, "protocolVersion": LEGACY[0], "serverInfo": {"name": "f", "version": "1"}}
             case "tools/list":
                 return {"tools": self.tools}
             case "tools/call":
                 name = said["params"]["name"]
+                if self.says:  # what it answers one after the other
+                    return self.says.pop(0)
                 return self.results.get(name, {"content": [{"type": "text", "text": f"{name} done"}]})
             case method:
                 return self.results.get(method, messages.METHOD_NOT_FOUND)
@@ -108,6 +140,10 @@ class Gate:
     records: list[Record] = field(default_factory=list)
     order: list[str] = field(default_factory=list)
     session: str = ""
+    union: Union | None = None
+    fakes: dict[str, Fake] = field(default_factory=dict)
+    user: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
+    desk: dict[str, Approval] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = count()
@@ -116,23 +152,27 @@ class Gate:
     def play(
         self, method: str, params: Mapping[str, object] | None = None, *, task: Task | None = None, modern: bool = True,
         headers: Mapping[bytes, bytes] | None = None, body: bytes | None = None, http: str = "POST",
-        principal: Principal = OURS, gone_at: str = "",
+        principal: Principal = OURS, gone_at: str = "", can: Mapping[str, object] | None = None, id_: int = 1,
     ) -> "Played":  # fmt: skip
         """One request of a client in either era, and what it gets."""
         given: dict[bytes, bytes] = {b"accept": b"application/json, text/event-stream"}
         sent = dict(params or {})
         if modern:
-            sent["_meta"] = {VERSION_META: MODERN, CAPABILITIES_META: {}} | dict(sent.get("_meta", {}))  # type: ignore[call-overload]
+            sent["_meta"] = {VERSION_META: MODERN, CAPABILITIES_META: can or {}} | dict(sent.get("_meta", {}))  # type: ignore[call-overload]
             given |= {b"mcp-protocol-version": MODERN.encode(), b"mcp-method": method.encode()}
             name = sent.get("name", sent.get("uri"))
             given |= {b"mcp-name": str(name).encode()} if name else {}
         elif self.session:
             given[b"mcp-session-id"] = self.session.encode()
-        data = messages.request(1, method, sent) if body is None else body
+        data = messages.request(id_, method, sent) if body is None else body
         call = Call(principal, f"r{len(self.records)}", "mcp", "/mcp/s", "s", 0)
         inbound = Inbound(http, {**given, **(headers or {})}, data)
         played = Played()
-        self._perform(mcp_exchange(inbound, self.server, call, self.rules, task, self.memories), played, gone_at)
+        if self.union:
+            steps = union_exchange(inbound, self.union, call, self.rules, task, self.memories)
+        else:
+            steps = mcp_exchange(inbound, self.server, call, self.rules, task, self.memories)
+        self._perform(steps, played, gone_at)
         self.session = played.session or self.session
         return played
 
@@ -169,6 +209,23 @@ class Gate:
                     case Emit(data=data):
                         played.events.append(json.loads(data.partition(b"data: ")[2]))
                         played.answer = played.events[-1]
+                        if "method" in played.answer and "id" in played.answer:
+                            self._answered(played.answer)
+                    case Turn(server=server):
+                        self.fake = self.fakes[server]
+                    case Ring(bell=bell):
+                        bell.rung = True
+                    case Petition(approval=approval):
+                        self.desk[approval.id] = approval
+                        self.rules.approvals.saved([approval], [approval.id])
+                    case Claim(id=approved):
+                        told = self.desk[approved].standing(self.rules.now_us()).value == "granted"
+                        self.desk[approved] = replace(self.desk[approved], used_us=1)
+                    case Decide(decision=decision):
+                        told = self.desk[decision.id].granted is None and bool(decision.granted)
+                        self.desk[decision.id] = replace(decision, used_us=int(told))
+                    case Await() | Heed():
+                        pass
                     case Respond(status=status, body=body, session=session):
                         played.status, played.session = status, session
                         played.answer = json.loads(body) if body else {}
@@ -176,6 +233,12 @@ class Gate:
             pass
         except ClientGoneError:
             played.gone = True
+
+    def _answered(self, asked: dict[str, Any]) -> None:
+        """The client answers what it was asked, in an exchange of its own."""
+        if (result := self.user(asked)) is not None:
+            body = messages.result(asked["id"], result)
+            assert self.play("", body=body, modern=False, headers={}).status == 202
 
     def steps(self, kind: str) -> list[Step]:
         return [step for record in self.records for step in record.steps if step.kind == kind]

@@ -1,10 +1,13 @@
 """A call is judged by where its arguments came from, in this task; what is denied never reaches the server."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from interlock.guard.mcp.settings import McpServer
+from interlock.guard.mcp.state import Memories
+from interlock.model.event import Channel, Text, ToolCall
 from interlock.model.record import Origin, RecordKind, Verdict
 from interlock.policy import Scope
 from tests.guard.mcp.play import DOWN, TOOLS, Fake, Gate, a_task, tool
@@ -163,7 +166,7 @@ def test_a_server_that_asks_back_in_its_result_is_refused() -> None:
     told = gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=a_task()).answer["result"]
     assert told["isError"]
     assert "inputRequests" not in told
-    assert "server_request input_required" in gate.blocked()
+    assert "server_request elicitation/create" in gate.blocked()
 
 
 def test_what_a_client_answers_to_a_question_that_nobody_asked_is_left_out() -> None:
@@ -193,22 +196,22 @@ def test_a_client_that_vanishes_leaves_a_record(modern: bool, at: str) -> None:
 
 
 def test_memory_is_bounded_and_what_is_forgotten_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.guard.mcp.state.MOST_CHARS", 5_000)
+    monkeypatch.setattr("interlock.guard.mcp.state.MOST_BYTES", 25_000)
     long = {"read_mail": {"content": [{"type": "text", "text": "word " * 700}]}}
     gate = Gate(Fake(results=long))
     read = {"name": "read_mail", "arguments": {}}
     for number in range(4):
         gate.play(CALL, read, task=a_task(id=f"t{number}"))
     assert len(gate.memories._held) < 4
-    assert gate.memories._chars <= 5_000
+    assert gate.memories._size_bytes <= 25_000
     made_up = {"name": "send_email", "arguments": {"to": "carol@corp.example", "body": "x"}}
     assert gate.play(CALL, made_up, task=a_task(id="t0")).text == "Not permitted."
 
 
 def test_a_task_that_has_read_too_much_is_tainted_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.guard.mcp.state.MOST_TASK_CHARS", 1_500)
-    gate, task = Gate(Fake(results={"read_mail": {"content": [{"type": "text", "text": "x" * 2_000}]}})), a_task()
-    assert gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task).text == "x" * 2_000
+    monkeypatch.setattr("interlock.guard.mcp.state.MOST_TASK_BYTES", 7_000)
+    gate, task = Gate(Fake(results={"read_mail": {"content": [{"type": "text", "text": "x" * 4_000}]}})), a_task()
+    assert gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task).text == "x" * 4_000
     assert gate.memories.of(task, 0).tainted
     assert gate.play(CALL, TO_BOB, task=task).text == "send_email done"
 
@@ -240,3 +243,16 @@ def test_tools_that_may_be_renamed_are_not_approved_by_their_old_name() -> None:
     wire = {"name": "wire_money", "arguments": {"iban": "bob@corp.example"}}
     assert gate.play(CALL, wire, task=a_task()).text == "Not permitted."
     assert replace(gate.kept["wire_money"]).digest == ""
+
+
+def test_secrets_are_kept_as_keyed_hashes_and_known_again() -> None:
+    key = OPENAI_KEY
+    memories = Memories(0, lambda text: f"{len(text)}k")
+    task = a_task("Send the key to bob@corp.example")
+    memory = memories.of(task, 1)
+    memory.add(Text((), Channel.TOOL_RESULT, f"the key is {key}, really", "read_page"), Origin.UNTRUSTED)
+    memory.add(ToolCall((), "c", "send", json.dumps({"body": key})), Origin.UNTRUSTED)
+    found = memory.conversation.find(key)
+    assert found.origins == (Origin.UNTRUSTED,)
+    assert key not in repr([held.text for held in memory.conversation._held])
+    assert key not in repr(memory.conversation._calls)

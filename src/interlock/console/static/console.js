@@ -35,7 +35,7 @@
     to.scrollIntoView({ block: 'nearest' });
   }
 
-  var waiting = 0, pages = { o: '/', s: '/sessions', u: '/use', e: '/exceptions' };
+  var waiting = 0, pages = { o: '/', s: '/sessions', t: '/tools', u: '/use', e: '/exceptions' };
   var moves = { j: ['[data-row]', 1], k: ['[data-row]', -1], ']': ['[data-verdict]', 1], '[': ['[data-verdict]', -1] };
   function press(event) {
     if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) || event.metaKey || event.ctrlKey || event.altKey) return;

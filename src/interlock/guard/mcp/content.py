@@ -9,8 +9,7 @@ from interlock.model.record import Origin
 from interlock.protocols import encode
 from interlock.provenance import ToolLabels
 
-# Why nothing of a result goes on.
-ASKS_BACK = "A server may not ask its client for more: nothing of it is offered."
+# What stands in place of a result.
 WITHHELD = "[interlock] The result was withheld."
 _INLINE = {"image": "image", "audio": "audio"}
 
@@ -20,9 +19,6 @@ def received(
 ) -> dict[str, Any]:
     """A tool's result as it goes on; a notice in its place if something in it may not."""
     output = labels.output if labels else Origin.UNTRUSTED
-    if result.get("resultType", "complete") != "complete" or "inputRequests" in result:
-        visit.block("server_request", "input_required", ASKS_BACK)
-        return withheld()
     for event in events(result, call):
         if visit.receive(event, output, labels):
             return withheld()
@@ -38,33 +34,34 @@ def withheld() -> dict[str, Any]:
 def events(result: Mapping[str, Any], call: ToolCall) -> Iterator[Text | Media]:
     """Everything in a result that somebody can read: its texts one by one, what has a structure as JSON."""
     content = result.get("content", [])
-    for index, block in enumerate(content if isinstance(content, list) else [content]):
-        yield from _block(block, ("content", index), call)
+    for index, one in enumerate(content if isinstance(content, list) else [content]):
+        yield from block(one, ("content", index), call)
     for key, value in result.items():
         if key not in ("content", "isError", "_meta", "resultType", "ttlMs", "cacheScope") and value is not None:
             yield _text((key,), value, call)
 
 
-def _block(block: object, path: Path, call: ToolCall) -> Iterator[Text | Media]:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if not isinstance(block, dict) or not isinstance(kind, str):
-        yield _text(path, block, call)
+def block(held: object, path: Path, call: ToolCall) -> Iterator[Text | Media]:
+    """What one block of content holds: a text, an image or sound, a resource, and whatever else is in it."""
+    kind = held.get("type") if isinstance(held, dict) else None
+    if not isinstance(held, dict) or not isinstance(kind, str):
+        yield _text(path, held, call)
         return
     known = {"type", "annotations", "_meta"}
-    if kind == "text" and isinstance(block.get("text"), str):
-        yield _text((*path, "text"), block["text"], call)
+    if kind == "text" and isinstance(held.get("text"), str):
+        yield _text((*path, "text"), held["text"], call)
         known |= {"text"}
-    elif kind in _INLINE and isinstance(block.get("data"), str):
-        mime = block.get("mimeType")
+    elif kind in _INLINE and isinstance(held.get("data"), str):
+        mime = held.get("mimeType")
         media_type = mime if isinstance(mime, str) else ""
         yield Media(
-            (*path, "data"), Channel.TOOL_RESULT, kind, "inline", block["data"], media_type, call.name, call.call_id
+            (*path, "data"), Channel.TOOL_RESULT, kind, "inline", held["data"], media_type, call.name, call.call_id
         )
         known |= {"data", "mimeType"}
-    elif kind == "resource" and isinstance(block.get("resource"), dict):
-        yield from resource(block["resource"], (*path, "resource"), call)
+    elif kind == "resource" and isinstance(held.get("resource"), dict):
+        yield from resource(held["resource"], (*path, "resource"), call)
         known |= {"resource"}
-    rest = {key: value for key, value in block.items() if key not in known}
+    rest = {key: value for key, value in held.items() if key not in known}
     if rest:
         yield _text(path, rest, call)
 

@@ -4,30 +4,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.guard.commands import Note
+from interlock.guard.mcp.asks import LEAK, leaks
+from interlock.guard.mcp.commands import Steps
 from interlock.guard.mcp.content import received, withheld
-from interlock.guard.mcp.link import Steps, ask
+from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.tools import refreshed
 from interlock.guard.mcp.visit import Visit
-from interlock.mcp.eras import LISTS, MODERN
+from interlock.mcp.eras import INPUT_REQUIRED, LISTS, MODERN
 from interlock.mcp.messages import INVALID_PARAMS, MessageError, Request
 from interlock.model.decision import Allow, Deny
 from interlock.model.event import ToolCall
 from interlock.model.record import Origin, Step, Verdict
 from interlock.protocols import encode, texts
 
-# What of a server's capabilities a client is told: nothing that would need a stream from the server to it.
-_OFFERED = ("tools", "resources", "prompts", "completions")
+# What of a server's capabilities a client is told, and which of their parts.
+_OFFERED = {
+    "tools": ("listChanged",),
+    "resources": ("listChanged", "subscribe"),
+    "prompts": ("listChanged",),
+    "completions": (),
+    "logging": (),
+}
 # A scheme that sends whoever reads it elsewhere.
 _ELSEWHERE = ("http:", "https:", "ftp:", "ws:", "wss:", "data:")
-LEAK = "It holds what a detector took for a secret."
 
 
 def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
     """What a client learns of the server when it connects, in the form of `initialize`."""
     yield from refreshed(visit, link)
     told: dict[str, Any] = {
-        "capabilities": {name: {} for name in _OFFERED if name in link.capabilities},
+        "capabilities": {name: _parts(visit, link, name) for name in _OFFERED if name in link.capabilities},
         "serverInfo": {key: link.about[key] for key in ("name", "version", "title") if key in link.about}
         or {"name": visit.server.name, "version": ""},
     }
@@ -35,6 +43,15 @@ def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
     if link.instructions and visit.server.catalogue.definition(INSTRUCTIONS):
         told["instructions"] = link.instructions
     return told
+
+
+def _parts(visit: Visit, link: Link, name: str) -> dict[str, bool]:
+    said = link.capabilities[name]
+    parts = {part: True for part in _OFFERED[name] if isinstance(said, dict) and said.get(part) is True}
+    if link.era.is_modern and not visit.era.is_modern:
+        # The newer era subscribes when it begins to listen, the older one at any time.
+        parts.pop("subscribe", None)
+    return parts
 
 
 def discover(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
@@ -48,24 +65,30 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     """The result of a request that only reads: a list, a resource, a prompt, a completion."""
     method = request.method
     call = ToolCall((), visit.call.request, method, encode(request.params).decode())
-    denied = _denied(visit, request)
+    refused = denied(visit, request)
     step = Step(
         kind="request",
         size=len(call.arguments),
         digest=visit.rules.digest(call.arguments),
         tool=method,
         sink="read",
-        verdict=Verdict.BLOCKED if denied else Verdict.ALLOWED,
-        reason=denied.reason if denied else "",
-        policies=denied.policies if denied else (),
+        verdict=Verdict.BLOCKED if refused else Verdict.ALLOWED,
+        reason=refused.reason if refused else "",
+        policies=refused.policies if refused else (),
     )
-    yield Note(visit.log.request(0, (step,), denied))
-    if denied and method in LISTS:
+    yield Note(visit.log.request(0, (step,), refused))
+    if refused and method in LISTS:
         return {LISTS[method]: []}
-    if denied:
+    if refused:
         raise MessageError(INVALID_PARAMS, "not permitted", id=request.id)
-    params = {key: value for key, value in request.params.items() if key not in ("inputResponses", "requestState")}
-    result = yield from ask(visit, link, method, params)
+    may_ask = bool(visit.server.settings.offers)
+    params = {key: value for key, value in request.params.items() if may_ask or key not in RETRY}
+    try:
+        result = yield from settled(visit, link, method, params)
+    except UnwelcomeError as error:
+        raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id) from error
+    if result.get("resultType") == INPUT_REQUIRED:
+        return result
     if method == "resources/list":
         _note_listed(visit, result)
     if received(visit, result, call) == withheld():
@@ -73,12 +96,16 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     return result
 
 
-def _denied(visit: Visit, request: Request) -> Deny | None:
+def denied(visit: Visit, request: Request) -> Deny | None:
     """Why a request may not go to the server; None if it may."""
-    if visit.holds_secret([text for _, text in texts(request.params, ())]):
+    asked = {key: value for key, value in request.params.items() if key not in RETRY}
+    if visit.holds_secret([text for _, text in texts(asked, ())]):
+        return Deny(LEAK)
+    again = retried(visit, request.params)
+    if again and leaks(visit, again):
         return Deny(LEAK)
     uri, sink = request.params.get("uri"), "read"
-    if request.method == "resources/read":
+    if request.method in ("resources/read", "resources/subscribe"):
         if not isinstance(uri, str):
             raise MessageError(INVALID_PARAMS, "uri is missing", id=request.id)
         if uri.lower().startswith(_ELSEWHERE) and not visit.server.listed.get(uri):

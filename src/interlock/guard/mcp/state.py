@@ -1,31 +1,45 @@
 """What is remembered between exchanges: what each server is and offers, who is connected, what each task has read."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Generic, TypeVar
 
+from interlock.guard.mcp.commands import Bell, Headers
 from interlock.guard.mcp.settings import McpServer
-from interlock.mcp.eras import Era
+from interlock.knowledge.matching import sealed
+from interlock.mcp.eras import Era, sent_headers
+from interlock.mcp.inspection import INSTRUCTIONS as INSTRUCTIONS
+from interlock.mcp.inspection import Finding, definition_of
+from interlock.mcp.messages import Id, Response
 from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
 from interlock.model.decision import Principal, Task
+from interlock.model.errors import InterlockError
 from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
 from interlock.model.record import Origin
 from interlock.provenance import Conversation, ToolLabels
+from interlock.provenance.secrets import Confidential
 
 # Clients of one server that are connected at once, and how long a silent one is remembered.
 MOST_SESSIONS = 10_000
 SESSION_US = 3_600 * 1_000_000
-# Tasks that are remembered at once, and the characters of what one of them has read, and of all together.
+# Tasks that are remembered at once, and the bytes of what one of them has read, and of all together.
 MOST_TASKS = 10_000
-MOST_TASK_CHARS = 4_000_000
-MOST_CHARS = 200_000_000
-# What is kept of an event beside its text.
-EVENT_CHARS = 200
+MOST_TASK_BYTES = 4_000_000
+MOST_BYTES = 300_000_000
+# Tasks whose texts are kept in the form in which they are searched as well.
+MOST_WARM = 50
+# What is kept of a task, and of an event, beside the texts.
+TASK_BYTES, EVENT_BYTES = 4_000, 800
+BEGINNING = date(1970, 1, 1)
 # Addresses that a server has listed as its own.
 MOST_LISTED = 10_000
-# What a server says of itself to the model, pinned like a tool; no tool may be called so.
-INSTRUCTIONS = "(instructions)"
+# States of requests that wait for more of their client, by their digests.
+MOST_STATES = 10_000
+# Calls of one server that wait for their clients to ask again.
+MOST_PARKED = 1_000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -74,23 +88,67 @@ class Link:
     about: Mapping[str, Any]
     instructions: str
 
+    @property
+    def headers(self) -> Headers:
+        """The header lines of a message that is no request."""
+        return tuple(sent_headers(self.era, "", {}, self.version, self.session))
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a server has asked a client, which answers in an exchange of its own.
+
+    `link` and `id` say to whom the answer goes; without a link it stays here, and `bell` says that it has come.
+    """
+
+    method: str
+    link: Link | None = None
+    id: Id = 0
+    bell: Bell = field(default_factory=Bell)
+    answer: Response | None = None
+
+
+@dataclass(slots=True)
+class Parked:
+    """A call that waits for its client to ask again. `call` says which one it is, by its digest; `asked` for what.
+
+    `answer` and `bell` go to it, `outcome` and `done` come from it; `gone` ends it.
+    """
+
+    principal: Principal
+    call: bytes
+    asked: str
+    bell: Bell
+    done: Bell = field(default_factory=Bell)
+    gone: Bell = field(default_factory=Bell)
+    answer: Response | None = None
+    outcome: dict[str, Any] | InterlockError | None = None
+
 
 @dataclass(slots=True)
 class Session:
-    """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it."""
+    """A client of the older era. Its id authenticates nobody: it goes on only for the caller that began it.
+
+    `link` is None before the server was spoken with. `capabilities` is what the client says that it can do, `asked`
+    what it was asked and has not answered yet, and `level` from which on it wants to see what the server logs.
+    """
 
     id: str
     principal: Principal
     version: str
-    link: Link
+    link: Link | None
     used_us: int
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
+    level: str = ""
 
 
 class Catalogue:
     """What one server offers, and what of it is approved. Not for use by several threads at once.
 
     Rules: a name that nobody approved, or whose definition is not the approved one, is not offered; only a server of
-    which nothing is known is trusted on first use, and of it only what no detector speaks about.
+    which nothing is known is trusted on first use, and of it only what is not suspicious. `findings` are about what
+    it offers now.
     """
 
     def __init__(self, server: str, mode: str, pins: Iterable[Pin] = ()) -> None:
@@ -100,6 +158,12 @@ class Catalogue:
         self._unsaved: set[str] = set()
         self.tools: dict[str, Mapping[str, Any]] = {}
         self.listed_us: int | None = None
+        self.findings: tuple[Finding, ...] = ()
+
+    @property
+    def known(self) -> Mapping[str, Mapping[str, Any]]:
+        """What it offers, as far as anybody knows: now, or when it was last asked."""
+        return self.tools or {name: json.loads(pin.seen_document) for name, pin in self._pins.items()}
 
     def observe(
         self, tools: Mapping[str, Mapping[str, Any]], suspicious: frozenset[str], now_us: int
@@ -140,10 +204,7 @@ class Catalogue:
         tool = self.tools.get(name)
         if tool is None or self.standing(name) is not Standing.APPROVED:
             return None
-        description, schema = tool.get("description"), tool.get("inputSchema")
-        return ToolDefinition(
-            (), name, description if isinstance(description, str) else "", schema if isinstance(schema, dict) else {}
-        )
+        return definition_of(name, tool, self._server)
 
     def expire(self) -> None:
         """The server says that its tools have changed: ask again before the next call."""
@@ -156,7 +217,7 @@ class Catalogue:
 
 @dataclass(slots=True)
 class Server:
-    """One server behind the gateway. `fresh` gives ids that nobody can guess."""
+    """One server behind the gateway. `fresh` gives ids that nobody can guess; `others` are all servers, by name."""
 
     name: str
     settings: McpServer
@@ -166,8 +227,12 @@ class Server:
     shared: Link | None = None
     sessions: Recent[str, Session] = field(default_factory=lambda: Recent(MOST_SESSIONS))
     links: Recent[tuple[str, str], Link] = field(default_factory=lambda: Recent(MOST_SESSIONS))
+    under_way: dict[tuple[str, str, Id], Bell] = field(default_factory=dict)
+    parked: Recent[str, Parked] = field(default_factory=lambda: Recent(MOST_PARKED))
+    states: Recent[bytes, bool] = field(default_factory=lambda: Recent(MOST_STATES))
     listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
     asked: int = 0
+    others: Mapping[str, "Server"] = field(default_factory=dict)
 
     def next_id(self) -> int:
         """The id of our next request to it."""
@@ -175,67 +240,94 @@ class Server:
         return self.asked
 
 
+@dataclass(slots=True)
+class Joined:
+    """A client of the older era that is connected with all servers at once: `parts` are its sessions with each."""
+
+    id: str
+    principal: Principal
+    version: str
+    used_us: int
+    capabilities: Mapping[str, Any]
+    level: str = ""
+    parts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Union:
+    """All servers behind one address. A tool is called by its server's name, `separator`, and its own."""
+
+    servers: Mapping[str, Server]
+    separator: str
+    fresh: Callable[[], str]
+    sessions: Recent[str, Joined] = field(default_factory=lambda: Recent(MOST_SESSIONS))
+
+
 class Memory:
     """What a task has seen: the user's request, and what its calls have brought back, in order.
 
     `blind`: it may have read more than is remembered here, so that it counts as having read what outsiders write.
+    `today` is the day of the request, `seal` puts a keyed hash in the place of each secret of what is kept.
     """
 
-    def __init__(self, request: str | None, *, blind: bool) -> None:
-        self._said: list[tuple[Event, Origin, ToolLabels | None]] = []
-        self._built: Conversation | None = None
-        self._tainted = blind
-        self.chars = 0
+    def __init__(
+        self, request: str | None, *, blind: bool, today: date | None = None, seal: Callable[[str], str] | None = None
+    ) -> None:
+        self._conversation = Conversation(today, seal)
+        self._conversation.tainted = blind
+        self.confidential = Confidential(private=blind)
+        self.size_bytes = TASK_BYTES
         if request:
             self.add(Text((), Channel.USER, request), Origin.USER)
 
     @property
     def conversation(self) -> Conversation:
-        """All of it as the judgement at the model boundary sees a conversation: made anew when something was added."""
-        if self._built is None:
-            self._built = Conversation()
-            for event, output, labels in self._said:
-                self._built.add(event, output, labels)
-            self._built.tainted = self._built.tainted or self._tainted
-        return self._built
+        """All of it as the judgement at the model boundary sees a conversation, for one answer."""
+        self._conversation.renew()
+        return self._conversation
 
     @property
     def tainted(self) -> bool:
         """Whether text that outsiders can write was read."""
-        return self._tainted or self.conversation.tainted
+        return self._conversation.tainted
 
     def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> None:
         """Take in what was said. What no longer fits is not remembered, and was seen nowhere if it comes again.
 
         `labels` are those of the tool whose result it is, if that is one that is offered.
         """
-        self._built = None
-        size = _size(event)
-        if self.chars + size > MOST_TASK_CHARS:
-            self._tainted = True
+        self.confidential.add(event, labels)
+        size = _size_bytes(event)
+        if self.size_bytes + size > MOST_TASK_BYTES:
+            self._conversation.tainted = True
             return
-        self.chars += size
+        self.size_bytes += size
         # What an image shows nobody reads: its bytes need not be kept.
-        kept = event._replace(data="") if isinstance(event, Media) else event
-        self._said.append((kept, output, labels))
+        self._conversation.add(event._replace(data="") if isinstance(event, Media) else event, output, labels)
+
+    def rest(self) -> None:
+        """Another task is worked on: keep no more than what was said."""
+        self._conversation.rest()
 
 
-def _size(event: Event) -> int:
-    """What an event takes, about, in characters."""
+def _size_bytes(event: Event) -> int:
+    """What an event takes, about: Python keeps a text in 1, 2 or 4 bytes for each character."""
     text = event.text if isinstance(event, Text) else event.arguments if isinstance(event, ToolCall) else ""
-    return len(text) + EVENT_CHARS
+    return len(text) * (1 if text.isascii() else 2 if max(text) < "\U00010000" else 4) + EVENT_BYTES
 
 
 class Memories:
     """The memories of all tasks, bounded. A task that may have been forgotten, or began before us, is blind.
 
-    Without a task nothing is known, and nothing is remembered.
+    Without a task nothing is known, and nothing is remembered. `digest` is a keyed hash, for secrets.
     """
 
-    def __init__(self, since_us: int) -> None:
+    def __init__(self, since_us: int, digest: Callable[[str], str] | None = None) -> None:
         self._held: Recent[str, Memory] = Recent(MOST_TASKS)
+        self._warm: Recent[int, Memory] = Recent(MOST_WARM)
         self._since_us = since_us
-        self._chars = 0
+        self._size_bytes = 0
+        self._seal = (lambda text: sealed(text, digest)) if digest else None
 
     def of(self, task: Task | None, now_us: int) -> Memory:
         """What this task has seen."""
@@ -243,19 +335,23 @@ class Memories:
             return Memory(None, blind=True)
         memory = self._held.get(task.id)
         if memory is None:
-            memory = Memory(task.request, blind=task.issued_us < self._since_us)
-            self._chars += memory.chars
+            today = BEGINNING + timedelta(microseconds=task.issued_us)
+            blind = task.issued_us < self._since_us
+            memory = Memory(task.request, blind=blind, today=today, seal=self._seal)
+            self._size_bytes += memory.size_bytes
             self._forget(self._held.put(task.id, memory), now_us)
+        for cold in self._warm.put(id(memory), memory):
+            cold.rest()
         return memory
 
     def grown(self, before: int, memory: Memory, now_us: int) -> None:
-        """A memory has grown from `before` characters: others may have to go."""
-        self._chars += memory.chars - before
-        while self._chars > MOST_CHARS and (oldest := self._held.oldest()) and oldest[1] is not memory:
+        """A memory has grown from `before` bytes: others may have to go."""
+        self._size_bytes += memory.size_bytes - before
+        while self._size_bytes > MOST_BYTES and (oldest := self._held.oldest()) and oldest[1] is not memory:
             self._held.pop(oldest[0])
             self._forget([oldest[1]], now_us)
 
     def _forget(self, memories: list[Memory], now_us: int) -> None:
         if memories:
             self._since_us = now_us
-            self._chars -= sum(memory.chars for memory in memories)
+            self._size_bytes -= sum(memory.size_bytes for memory in memories)

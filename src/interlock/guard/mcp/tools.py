@@ -2,23 +2,33 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from interlock.guard.answer import AnswerJudge, CallVerdict
 from interlock.guard.commands import Note
-from interlock.guard.inspect import Inspected, logged, noted, scan_description
-from interlock.guard.mcp.commands import Keep
-from interlock.guard.mcp.content import received
-from interlock.guard.mcp.link import Steps, ask
+from interlock.guard.inspect import Inspected, logged
+from interlock.guard.mcp.approving import STATE, asker
+from interlock.guard.mcp.approving import permitted as approved
+from interlock.guard.mcp.asks import LEAK, leaks
+from interlock.guard.mcp.commands import Keep, Steps
+from interlock.guard.mcp.content import received, withheld
+from interlock.guard.mcp.link import ask
+from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.visit import OUT_OF_TASK, Visit
+from interlock.knowledge import redact
+from interlock.mcp.eras import INPUT_REQUIRED
 from interlock.mcp.headers import check_params
+from interlock.mcp.inspection import Finding, inspect, suspicious
 from interlock.mcp.messages import INVALID_PARAMS, MessageError, Request
 from interlock.mcp.pins import Standing
 from interlock.model.decision import Allow, Deny
 from interlock.model.errors import ProtocolError
-from interlock.model.event import ToolCall, ToolDefinition
-from interlock.model.record import Step, Verdict
+from interlock.model.event import Channel, ToolCall, ToolDefinition
+from interlock.model.meta import Severity
+from interlock.model.record import Noted, Step, Verdict
 from interlock.protocols import encode
 from interlock.provenance import derive
 
@@ -28,6 +38,10 @@ MOST_PAGES = 100
 MOST_TOOLS = 2_000
 # SEP-986: what a tool may be called. Anything else can look like another tool's name.
 _NAME = re.compile(r"[A-Za-z0-9_./-]{1,128}")
+# By which name the log calls what an inspection of definitions finds, and how sure that is.
+DEFINITION = "tool-definition"
+_SCORES = {Severity.MEDIUM: 600, Severity.HIGH: 900, Severity.CRITICAL: 990}
+LONGEST_REASON = 300
 _WHY = {
     Standing.NEW: "The tool is not approved: interlock mcp approve.",
     Standing.CHANGED: "The tool is not what was approved: interlock mcp diff.",
@@ -44,9 +58,10 @@ def refreshed(visit: Visit, link: Link, *, force: bool = False) -> Steps[None]:
         tools = yield from _listed(visit, link)
     if link.instructions:
         tools[INSTRUCTIONS] = {"name": INSTRUCTIONS, "description": link.instructions}
-    suspicious = frozenset(name for name, tool in tools.items() if _signalled(visit, name, tool))
+    if tools != catalogue.tools:
+        catalogue.findings = _inspected(visit, tools)
     try:
-        changed = catalogue.observe(tools, suspicious, visit.now_us)
+        changed = catalogue.observe(tools, suspicious(catalogue.findings), visit.now_us)
     except ValueError as error:
         raise ProtocolError(f"a tool's definition has no canonical form: {error}") from error
     if changed:
@@ -81,15 +96,18 @@ def _listed(visit: Visit, link: Link) -> Steps[dict[str, Mapping[str, Any]]]:
     raise ProtocolError(f"the server offers over {MOST_TOOLS} tools, or its list does not end")
 
 
-def _signalled(visit: Visit, name: str, tool: Mapping[str, Any]) -> bool:
-    """Whether a detector speaks about what a tool says of itself, all of it; it is noted."""
-    schema = {key: value for key, value in tool.items() if key not in ("name", "description")}
-    description = tool.get("description")
-    event = ToolDefinition((), name, description if isinstance(description, str) else "", schema)
-    found = scan_description(event, visit.rules)
-    if found:
-        visit.steps.append(Step(kind="tool_description", tool=logged(name), signals=noted(found)))
-    return bool(found)
+def _inspected(visit: Visit, tools: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """What is suspicious about what the server offers, beside what others offer; it is noted, but for trifles."""
+    known = {name: other.catalogue.known for name, other in visit.server.others.items()}
+    engine, name = visit.rules.engine, visit.server.name
+    findings = inspect(known | {name: tools}, lambda text: engine.scan(text, Channel.TOOL_DESCRIPTION), only=name)
+    for tool in dict.fromkeys(one.tool for one in findings):
+        worth = [one for one in findings if one.tool == tool and one.severity is not Severity.LOW]
+        if worth:
+            signals = tuple(dict.fromkeys(Noted(DEFINITION, one.kind, _SCORES[one.severity]) for one in worth))
+            reason = redact("; ".join(dict.fromkeys(one.why for one in worth)))[:LONGEST_REASON]
+            visit.steps.append(Step(kind="tool_description", tool=logged(tool), signals=signals, reason=reason))
+    return findings
 
 
 def list_tools(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
@@ -97,10 +115,11 @@ def list_tools(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     if "cursor" in request.params:
         raise MessageError(INVALID_PARAMS, "this list has one page", id=request.id)
     yield from refreshed(visit, link, force=True)
-    return {"tools": [tool for _, tool in sorted(_permitted(visit))]}
+    return {"tools": [tool for _, tool in sorted(permitted(visit))]}
 
 
-def _permitted(visit: Visit) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def permitted(visit: Visit) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The tools that this caller may see, by name."""
     catalogue = visit.server.catalogue
     for name, tool in catalogue.tools.items():
         definition = catalogue.definition(name)
@@ -123,14 +142,32 @@ def call_tool(
     if visit.era.is_modern and definition and headers is not None:
         check_params(request.id, definition.schema, arguments, headers)
     call = ToolCall((), f"{visit.call.request}", name, encode(arguments).decode())
-    verdict, denied = _judged(visit, call, definition)
+    judge, verdict, denied = _judged(visit, call, definition)
+    question: dict[str, Any] | None = None
+    ours = str(request.params.get("requestState", "")).startswith(STATE)
+    again = [] if ours else retried(visit, request.params)
+    if again and leaks(visit, again):
+        denied = denied or Deny(LEAK)
+    elif verdict.asking:
+        outcome = yield from approved(visit, judge, verdict, request.params)
+        question = outcome if isinstance(outcome, dict) else None
+        verdict = outcome if isinstance(outcome, CallVerdict) else verdict
+        denied = None if verdict.allowed else Deny(verdict.step.reason, verdict.step.policies)
     yield Note(visit.log.request(0, (*_taken(visit), verdict.step), denied), durable=verdict.risky)
     if denied:
-        return refusal()
-    # A client may not answer for a user that nobody asked: what it says to an earlier question is left out.
-    params = {key: value for key, value in request.params.items() if key in ("name", "arguments", "_meta")}
+        # What it says may come back all the same: it is no value that somebody else has said.
+        visit.asked(call)
+        return question or refusal()
+    # What a client says to an earlier question goes on only to a server that may ask.
+    known = ("name", "arguments", "_meta", *(RETRY if visit.server.settings.offers and not ours else ()))
+    params = {key: value for key, value in request.params.items() if key in known}
     visit.asked(call)
-    result = yield from ask(visit, link, "tools/call", params, definition.schema if definition else None)
+    try:
+        result = yield from settled(visit, link, "tools/call", params, definition.schema if definition else None)
+    except UnwelcomeError:
+        return withheld()
+    if result.get("resultType") == INPUT_REQUIRED:
+        return result
     return received(visit, result, call, derive(name, definition, visit.rules.tools))
 
 
@@ -140,11 +177,15 @@ def _taken(visit: Visit) -> tuple[Step, ...]:
     return steps
 
 
-def _judged(visit: Visit, call: ToolCall, definition: ToolDefinition | None) -> tuple[CallVerdict, Deny | None]:
+def _judged(
+    visit: Visit, call: ToolCall, definition: ToolDefinition | None
+) -> tuple[AnswerJudge, CallVerdict, Deny | None]:
     """What the guard says of a call; what is not approved is refused, whatever policy says of it."""
     offered = {call.name: definition} if definition else {}
-    inspected = Inspected(visit.memory.conversation, offered, (), (), (), (), visit.log.session, None)
-    verdict = AnswerJudge(visit.call, inspected, visit.rules).call(call)
+    memory, session = visit.memory, visit.log.session
+    inspected = Inspected(memory.conversation, offered, (), (), (), (), session, None, memory.confidential)
+    judge = AnswerJudge(visit.call, inspected, visit.rules, asker=asker(visit))
+    verdict = judge.call(call)
     denied: Deny | None = None
     if definition is None:
         denied = Deny(_WHY[visit.server.catalogue.standing(call.name)])
@@ -154,10 +195,12 @@ def _judged(visit: Visit, call: ToolCall, definition: ToolDefinition | None) -> 
         denied = Deny(OUT_OF_TASK)
     elif not verdict.allowed:
         denied = Deny(verdict.step.reason, verdict.step.policies)
+    if definition is None or (denied and denied.reason == OUT_OF_TASK):
+        verdict = replace(verdict, asking=None)  # that is for no approval of a call to lift
     if denied and verdict.allowed:
         step = verdict.step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
         verdict = CallVerdict(step, allowed=False, risky=False, told="", arguments=verdict.arguments, restored=False)
-    return verdict, denied
+    return judge, verdict, denied
 
 
 def refusal() -> dict[str, Any]:

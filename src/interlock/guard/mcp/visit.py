@@ -1,13 +1,17 @@
 """One exchange under way: who asks, of which server, with what memory, and the steps that its records will hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from interlock.guard.answer import watched
 from interlock.guard.inspect import logged, noted
-from interlock.guard.mcp.state import Memory, Server
+from interlock.guard.mcp.state import Memory, Parked, Server, Session
 from interlock.guard.records import Log
 from interlock.guard.rules import Call, Rules
 from interlock.mcp.eras import Era
 from interlock.mcp.messages import Id
+from interlock.model.approval import Approval
 from interlock.model.decision import Allow, Decision, Deny, Task
 from interlock.model.event import Channel, Media, Signal, Text, ToolCall
 from interlock.model.record import Origin, Step, Verdict
@@ -19,7 +23,13 @@ OUT_OF_TASK = "The task does not reach so far."
 
 @dataclass(slots=True)
 class Visit:
-    """The facts of one exchange, and what it has come to so far. `token` is the client's mark for progress."""
+    """The facts of one exchange, and what it has come to so far.
+
+    `token` is the client's mark for progress, `level` from which on it wants what the server logs, `capabilities`
+    what it says that it can do. `session` is there for a client of the older era, `waiting` what it was asked;
+    `by_stream` says that the server answers by a stream, `parks` which call may wait for the client to ask again,
+    `approved` what people have permitted in it.
+    """
 
     server: Server
     call: Call
@@ -31,6 +41,15 @@ class Visit:
     token: Id | None = None
     streaming: bool = False
     may_stream: bool = False
+    by_stream: bool = False
+    session: Session | None = None
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    level: str = ""
+    id: Id = 0
+    parks: bytes = b""
+    parked: Parked | None = None
+    waiting: list[str] = field(default_factory=list)
+    approved: dict[str, Approval] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -50,7 +69,7 @@ class Visit:
         facts = CallTool(
             self.workload, tool, sink, frozenset(), tainted=False, offered=True, understood=True, asked=True
         )
-        return self.rules.policies.decide(facts)
+        return self.rules.policies.at_best(facts)
 
     def holds_secret(self, texts: list[str]) -> bool:
         """Whether a text that is to go to the server holds what may not go out."""
@@ -61,17 +80,18 @@ class Visit:
     def receive(self, event: Text | Media, output: Origin, labels: ToolLabels | None = None) -> Deny | None:
         """Take in what a server has said: scan it, note it, remember it. Why, if it may not go on."""
         found: tuple[Signal, ...] = ()
-        denied: Deny | None = None
+        facts: tuple[str, ...] = ()
         if isinstance(event, Text):
             found = self.rules.engine.scan(event.text, event.channel)
             asked = [
                 self.rules.policies.decide(ReadText(self.workload, one.detector, event.channel.value)) for one in found
             ]
-            denied = next((one for one in asked if isinstance(one, Deny)), None)
         else:
-            facts = PassMedia(self.workload, event.kind, event.channel.value, event.source)
-            decision = self.rules.policies.decide(facts)
-            denied = decision if isinstance(decision, Deny) else None
+            facts = f"channel:{event.channel.value}", f"source:{event.source}"
+            asked = [
+                self.rules.policies.decide(PassMedia(self.workload, event.kind, event.channel.value, event.source))
+            ]
+        denied = next((one for one in asked if isinstance(one, Deny)), None)
         text = event.text if isinstance(event, Text) else event.data
         step = Step(
             kind=event.channel.value if isinstance(event, Text) else event.kind,
@@ -80,7 +100,9 @@ class Visit:
             tool=logged(event.tool),
             call_id=logged(event.call_id),
             origin=output if isinstance(event, Text) else Origin.UNTRUSTED,
+            reason=watched(asked),
             signals=noted(found),
+            facts=facts,
         )
         if isinstance(denied, Deny):
             step = step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)

@@ -11,7 +11,6 @@ from interlock.protocols import (
     Target,
 )
 from interlock.protocols._json import (
-    decode,
     is_empty,
     list_,
     object_,
@@ -21,7 +20,7 @@ from interlock.protocols._json import (
     texts,
     where,
 )
-from interlock.protocols._openai import model_of
+from interlock.protocols._openai import addressed
 from interlock.protocols._reading import others
 from interlock.protocols.openai_chat import servers
 from interlock.protocols.openai_chat.fields import (
@@ -36,8 +35,8 @@ SEARCHES = ":online"
 
 def read_request(data: bytes, target: Target) -> Request:
     """A request, understood. Where the path names a deployment (Azure OpenAI), that is the model."""
-    document = decode(data)
-    model, messages = model_of(document, target), document.get("messages")
+    data, document, model = addressed(data, target)
+    messages = document.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ProtocolError("messages is missing or empty", where="messages", hint="send at least one message")
     stream = document.get("stream")

@@ -1,4 +1,4 @@
-"""Python source: clients, calls, models, agents, tools, prompts, embeddings, vector stores, MCP and credentials.
+"""Python source and notebooks: clients, calls, models, agents, tools, prompts, embeddings, vector stores, credentials.
 
 One walk of the syntax tree gathers scopes and uses (`scopes`), names are resolved through imports, constants,
 configuration classes and environment defaults (`meaning`), SDK symbols come from the knowledge (`table`), and
@@ -22,10 +22,12 @@ from interlock.sources import FileSource, Reading
 from interlock.sources.python_code import kinds, table
 from interlock.sources.python_code.examples import EXAMPLES
 from interlock.sources.python_code.meaning import Reader, keyword
+from interlock.sources.python_code.notebook import NotebookError, parse
 from interlock.sources.python_code.scopes import Imported, Module, Named, Scope, Use, survey
 from interlock.sources.python_code.sightings import MODEL_NAME, PROMPT_NAME, Sightings
 
 ID = "python-code"
+NOTEBOOK = ".ipynb"
 VERSION = "{}.{}".format(*sys.version_info)  # the grammar that the syntax tree is built by
 # Modules that are English words: only an import of them is a mark.
 WORDS = frozenset({
@@ -48,8 +50,8 @@ TEST_PATH = re.compile(r"(?:^|/)(?:[a-z]+_)?tests?/|(?:^|/)(?:test_[^/]*|[^/]*_t
 
 
 def wants(path: str) -> bool:
-    """Python source, not stubs."""
-    return path.endswith((".py", ".pyw"))
+    """Python source, not stubs, and notebooks."""
+    return path.endswith((".py", ".pyw", NOTEBOOK))
 
 
 @cache
@@ -72,7 +74,7 @@ MIN_PREFIX_CHARS = 4  # `sk-` is in `task-runner`; the longer prefixes of the sa
 
 
 def read(path: str, data: bytes) -> Reading:
-    """What one Python file shows. A test, and a file that is not valid Python, is only searched for credentials."""
+    """What a Python file or a notebook shows. A test, and what is not valid, is only searched for credentials."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -83,12 +85,14 @@ def read(path: str, data: bytes) -> Reading:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the scanned code's style
-            tree = ast.parse(data)
+            tree, missed = parse(text) if path.endswith(NOTEBOOK) else (ast.parse(data), ())
+    except NotebookError as error:
+        return literals, (NotScanned(path, str(error)),)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return literals, (NotScanned(path, f"not valid for Python {VERSION}: {_reason(error)}"),)
     known = {literal.site.line for literal in literals}
     seen = (o for o in observe(path, tree) if not (o.facts.get("literal") and o.site.line in known))
-    return (*literals, *seen), ()
+    return (*literals, *seen), tuple([NotScanned(path, f"not valid for Python {VERSION}: {why}") for why in missed])
 
 
 def _reason(error: Exception) -> str:

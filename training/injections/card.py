@@ -6,7 +6,7 @@ from typing import Any
 CARD = Path(__file__).parent / "MODEL_CARD.md"
 HEAD = """# Model card: hashed n-grams for injected orders
 
-Written by `python -m training.train`. Two logistic regressions over hashed n-grams of characters and words, 2^20 weights of
+Written by `python -m training.injections.train`. Two logistic regressions over hashed n-grams of characters and words, 2^20 weights of
 eight bits each: `user` for what users write, `document` for tool results, retrieved documents and tools' descriptions. A text is
 as suspicious as its most suspicious window of 256 characters.
 

@@ -1,9 +1,9 @@
 """Trains the n-gram models: texts in; weights, thresholds, metrics and the model card out.
 
-`python -m training.train --data FOLDER` writes `src/interlock/detectors/_weights/` and `training/metrics.json`; with
-`--leave-one-out` it also trains once without each attack family, which takes the most of its time, and with `--card`
-it writes `training/MODEL_CARD.md` from the metrics that are there. FOLDER holds `text/` and `mcp_tools/` (see
-`training/README.md`). Seeded; the same texts and versions give the same bytes.
+`python -m training.injections.train --data FOLDER` writes `src/interlock/detectors/_weights/`, and beside itself
+`metrics.json` and `MODEL_CARD.md`; with `--leave-one-out` it also trains once without each attack family, which takes
+the most of its time. FOLDER holds `text/` and `mcp_tools/` (see `README.md`). Seeded; the same texts and versions give
+the same bytes.
 """
 
 import argparse
@@ -20,14 +20,14 @@ import scipy
 from numpy.typing import NDArray
 
 from interlock.detectors._ngrams import BUCKETS
-from training import card
-from training.data import DIRECT, INDIRECT, Example, load
-from training.learn import Corpus, corpus, document_scores, learn, shares
+from training.injections import card
+from training.injections.data import DIRECT, INDIRECT, Example, load
+from training.injections.learn import Corpus, corpus, document_scores, learn, shares
 
 Array = NDArray[Any]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 WEIGHTS = ROOT / "src/interlock/detectors/_weights"
-METRICS = ROOT / "training/metrics.json"
+METRICS = ROOT / "training/injections/metrics.json"
 SEED = 1
 HELD_OUT = 0.2
 FALSE_POSITIVES = 0.01

@@ -1,0 +1,1 @@
+"""How much of a hijacked agent's harm interlock prevents, and what that costs its honest work."""
