@@ -4,7 +4,8 @@ What: what is given to a name such as password, secret, token or api_key if it l
 their own behind the name of their service (the formats of `knowledge/data/credentials.json` that need a word beside
 them). Only the value is flagged. Why: passwords have no form, and most of what leaks has been assigned to a name.
 Limits: values of less than 8 characters, words of a dictionary, and what looks like a placeholder, a path, a call or a
-variable are let pass; so is a name more than a line away, and in other languages than English.
+variable are let pass; so is a name more than a line away, or in another language than English. Answers are not read for
+them: a stream would have to wait for each word that may be a name.
 """
 
 import math
@@ -44,6 +45,8 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(
     r"^[a-z_]+(?:[.:]{1,2}[A-Za-z_]\w*)+$|^[A-Za-z]+(?:[_-][A-Za-z]+)*$|^[A-Z_]+$|^\d{1,2}/\d|^[a-z]+(?:[A-Z][a-z]+)+\d?$"
 )
+# What `guard/pseudonyms.py` puts in place of a value.
+_PSEUDONYM = re.compile(r"^[A-Za-z]{1,32}-[A-Za-z]{14}\d$")
 _DIGIT = re.compile("[0-9]")
 _KINDS = (re.compile("[a-z]"), re.compile("[A-Z]"), _DIGIT, re.compile("[^A-Za-z0-9]"))
 _UUID_OR_HEX = re.compile(r"(?i)^[0-9a-f-]{20,}$")
@@ -98,7 +101,7 @@ def _detect(text: str) -> tuple[Signal, ...]:
 
 def _is_random(value: str, *, quoted: bool) -> bool:
     """Whether a value looks like a secret rather than like a word, a path or something to be filled in."""
-    if len(value) < LEAST_LENGTH or _PLACEHOLDER.search(value) or _CODE.match(value):
+    if len(value) < LEAST_LENGTH or _PLACEHOLDER.search(value) or _CODE.match(value) or _PSEUDONYM.match(value):
         return False
     kinds = sum(kind.search(value) is not None for kind in _KINDS)
     if len(value) >= LONG and _UUID_OR_HEX.match(value):
@@ -142,7 +145,7 @@ DETECTOR = Detector(
         refs=("owasp_llm_2025:LLM02:2025",),
         since="0.1.0",
     ),
-    channels=frozenset({Channel.TOOL_RESULT, Channel.RETRIEVED, Channel.USER, Channel.OUTPUT}),
+    channels=frozenset({Channel.TOOL_RESULT, Channel.RETRIEVED, Channel.USER}),
     marks=(
         rf"(?i)(?:{_WORDS})[A-Za-z0-9_-]{{0,24}}[\"'`\]]{{0,2}}[ \t]{{0,3}}(?:=|:|is\b)",
         *(c.regex for c, _, _ in _formats()),
@@ -153,9 +156,11 @@ DETECTOR = Detector(
     looks_back=True,
     rules=frozenset({"assigned", *(c.id for c, _, _ in _formats())}),
     examples=(
-        Example("a key of a service", (Channel.OUTPUT, f"MISTRAL_API_KEY={_KEY}"), (_KEY,)),
+        Example("a key of a service", (Channel.TOOL_RESULT, f"MISTRAL_API_KEY={_KEY}"), (_KEY,)),
         Example("a password", (Channel.TOOL_RESULT, 'db_password: "tR7#kL92!q"\n'), ("tR7#kL92!q",)),
-        Example("something to be filled in", (Channel.OUTPUT, "password = 'your-password-1'\ntoken: ${TOKEN_1}"), ()),
+        Example(
+            "something to be filled in", (Channel.TOOL_RESULT, "password = 'your-password-1'\ntoken: ${TOKEN_1}"), ()
+        ),
         Example("code", (Channel.TOOL_RESULT, "token = tokens[i + 1]\nsecret = self.secret_2(x)\napi_key: str"), ()),
     ),
 )
