@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check lint types cover docs docs-serve bench bench-peers bench-containment fuzz lock format clean
+.PHONY: demo test check lint types cover docs docs-serve bench bench-detection bench-peers bench-containment train fuzz lock format clean
 # mkdocs-material prints an advertisement for its successor on each build.
 export NO_MKDOCS_2_WARNING := 1
 
@@ -40,6 +40,14 @@ docs-serve: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench.gateway $(BENCH)
 
+# With the validation sets: make bench-detection BENCH="--data FOLDER"
+bench-detection: .venv/.dev
+	$(BIN)/python -m bench.detection $(BENCH)
+
+# The weights of the n-gram models, from the texts in DATA, in an environment of its own. See training/injections/README.md.
+train: build/train-env/.done
+	OMP_NUM_THREADS=1 build/train-env/bin/python -m training.injections.train --data "$(DATA)" --leave-one-out
+
 # The official MCP conformance suite, directly and through interlock; needs npm, and fetches Node and the suite once.
 conformance: .venv/.dev
 	$(BIN)/python -m bench.conformance $(CONFORMANCE)
@@ -74,6 +82,12 @@ clean:
 build/peers/.done: bench/peers.txt
 	$(PYTHON) -m venv build/peers
 	build/peers/bin/python -m pip --disable-pip-version-check --quiet install -r bench/peers.txt
+	@touch $@
+
+build/train-env/.done: requirements/train.txt pyproject.toml
+	$(PYTHON) -m venv build/train-env
+	build/train-env/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/train.txt
+	build/train-env/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 build/containment-env/.done: bench/containment/harness/requirements.txt

@@ -11,3 +11,4 @@ for extra in aws encodings; do
     compile pyproject.toml requirements/build.in --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
 done
 compile pyproject.toml requirements/fuzz.in --extra encodings -c requirements/dev.txt -o requirements/fuzz.txt
+compile pyproject.toml requirements/train.in -c requirements/dev.txt -o requirements/train.txt

@@ -12,7 +12,7 @@ from interlock.knowledge.facts import FRAMEWORKS
 
 def test_ids_are_unique() -> None:
     for ids in (
-        [c.id for c in knowledge.credentials()],
+        [c.id for c in (*knowledge.credentials(), *knowledge.secrets())],
         [s.id for s in knowledge.symbols().entries],
         [(s.symbol, s.lang, s.package) for s in knowledge.symbols().entries],
     ):
@@ -26,7 +26,7 @@ def test_every_fact_says_where_it_was_seen() -> None:
     assert all(s.ref and s.checked for s in knowledge.symbols().entries)
 
 
-@pytest.mark.parametrize("credential", knowledge.credentials(), ids=lambda c: c.id)
+@pytest.mark.parametrize("credential", [*knowledge.credentials(), *knowledge.secrets()], ids=lambda c: c.id)
 def test_each_credential_expression_matches_its_example(credential: knowledge.Credential) -> None:
     assert re2.search(credential.regex, credential.example)
     assert credential.needs_context or any(word in credential.example.lower() for word in credential.keywords)

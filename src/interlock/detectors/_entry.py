@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from interlock.detectors._views import PLAIN, Form
 from interlock.model.event import Channel, Signal
 from interlock.model.meta import Example, Meta
 
@@ -17,7 +18,8 @@ class Detector:
     releases nothing from there on, nor looks back further than `reach`. `rules` are all that its signals can name,
     where settings may name one of them. `looks_back`: it reads more than one
     character before a match, so that `pending` also keeps what a match behind it would look for. Examples give
-    (channel, text) and expect the flagged pieces.
+    (channel, text) and expect the flagged pieces. `reads`: it is also given texts of which these forms are undone, and
+    what it finds there is reported at the place in the original that says so.
     """
 
     meta: Meta
@@ -29,3 +31,4 @@ class Detector:
     examples: tuple[Example[tuple[Channel, str], tuple[str, ...]], ...]
     looks_back: bool = False
     rules: frozenset[str] = frozenset()
+    reads: frozenset[Form] = PLAIN

@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from interlock.detectors import Detector
+from interlock.detectors import WORDS, Detector
 from interlock.model.event import Channel, Signal, Span
 from interlock.model.meta import Confidence, Example, Maturity, Meta, Severity
 
@@ -161,6 +161,7 @@ DETECTOR = Detector(
     detect=_detect,
     reach=REACH,
     pending=_pending,
+    reads=WORDS,
     examples=(
         Example(
             "the classic",

@@ -150,6 +150,7 @@ DETECTOR = Detector(
     detect=_detect,
     reach=REACH,
     pending=_pending,
+    reads=frozenset(),
     examples=(
         Example("orders in tags", (Channel.TOOL_RESULT, f"Nice weather.{_HIDDEN}"), (_HIDDEN,)),
         Example(

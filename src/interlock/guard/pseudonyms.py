@@ -47,7 +47,12 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*')
 SHORTEST_NUMBER = 6
 # How the same thing is written in two ways, by kind. A key, and what is not named here, is written in one.
 _GROUPED = frozenset(
-    "CARD IBAN PHONE USSSN DETAXID NLBSN ESID FRNIR PLPESEL UKNINO INAADHAAR BRCPF ITFISCALCODE CNRESIDENTID".split()
+    (
+        "CARD IBAN PHONE USSSN DETAXID NLBSN ESID FRNIR PLPESEL UKNINO INAADHAAR BRCPF ITFISCALCODE CNRESIDENTID "
+        "SEPERSONNUMM FIHETU NOFNR DKCPR BERRN CHAHV ATSVNR CZRC PTNIF IEPPS ROCNP BGEGN HROIB EELTCODE "
+        "TRTCKN ILID ZAID KRRRN JPMYNUMBER TWID HKID SGNRIC THID MXCURP ARCUIL CLRUT CASIN AUTFN NZIRD "
+        "RUSNILS GRAMKA INPAN PASSPORT MEDICALRECOR "
+    ).split()
 )
 _KINDS = {"credential-leak": "KEY"}
 # Text of the user's own that has the form of a placeholder.

@@ -22,6 +22,7 @@ from interlock.knowledge.facts import credentials as credentials
 from interlock.knowledge.facts import families as families
 from interlock.knowledge.facts import frameworks as frameworks
 from interlock.knowledge.facts import packages as packages
+from interlock.knowledge.facts import secrets as secrets
 from interlock.knowledge.facts import services as services
 from interlock.knowledge.facts import symbols as symbols
 from interlock.knowledge.launchers import Launch as Launch

@@ -226,6 +226,12 @@ def credentials() -> tuple[Credential, ...]:
 
 
 @cache
+def secrets() -> tuple[Credential, ...]:
+    """Formats of secrets that open other things than models; each stands alone."""
+    return _read("data/secrets", _Credentials).credentials
+
+
+@cache
 def symbols() -> Symbols:
     """Every SDK and framework symbol, Python's and JavaScript's."""
     return _read("data/symbols", Symbols)

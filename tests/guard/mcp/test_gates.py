@@ -61,9 +61,7 @@ def test_a_task_has_so_many_deletions_and_another_task_its_own() -> None:
 
 def test_a_tool_whose_arguments_a_policy_reads_is_listed_and_judged_by_them() -> None:
     scope = 'principal, action == Action::"callTool", resource == Tool::"send_email"'
-    text = (
-        f'@id("small") @reason("No.") forbid ({scope}) when {{ context.args.body like "*minutes of the board*" }};'
-    )
+    text = f'@id("small") @reason("No.") forbid ({scope}) when {{ context.args.body like "*minutes of the board*" }};'
     typed = {"send_email": of_declarations("send_email", ["body: String"])}
     policies = Policies(SCHEMA, (BUNDLED, Source("own", text)), {}, tools=typed)
     behind = gate(replace(make_rules(), policies=policies))

@@ -344,6 +344,7 @@ DETECTOR = Detector(
     detect=_detect,
     reach=REACH,
     pending=_pending,
+    reads=frozenset(),
     examples=(
         Example(
             "an image that tells",

@@ -1,21 +1,23 @@
 """What identifies a person: addresses, account and phone numbers, and the numbers that states give to people.
 
-What: e-mail addresses, payment cards, IBAN, phone numbers, and personal numbers of the US, Germany, the Netherlands,
-Spain, France, Poland, the UK, Italy, India, Brazil and China. A number counts if its prefix, length and check digits
-are right; where that says little, a word such as `phone` or `ssn` must stand within 48 characters before it, and
+What: e-mail addresses, payment cards, IBAN, phone numbers, passport and medical record numbers, and the numbers that
+over 40 states give to people (see `checks` and `national`). A number counts if its prefix, length and check digits are
+right; where that says little, a word such as `phone` or `ssn` must stand within 48 characters before it, and
 the nearest such word decides. Why: it may be no business of the model, of who reads its answer, or of the log.
 Limits: names, postal addresses and dates of birth have no form that can be recognised, and are not seen; nor are
-numbers that are spelled out, broken up or encoded, or that other states give out. IP addresses are not taken
+numbers that are spelled out or broken up, or that other states give out. IP addresses are not taken
 for persons.
 """
 
 import re
+import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from interlock.detectors import Detector
 from interlock.detectors.personal_data import checks
+from interlock.detectors.personal_data.national import FORMS, NATIONAL
 from interlock.model.event import Channel, Signal, Span
 from interlock.model.meta import Confidence, Example, Maturity, Meta, Severity
 
@@ -65,6 +67,7 @@ _SAYS = {
     }.items()
     for word in words.split()
 }
+_SAYS |= {word: word for national in NATIONAL for word in national.words.split() if word not in _SAYS}
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:19|20)?\d\d(?!\d)")
 _NO_DIGIT = re.compile(r"[^0-9]")
 _NO_CHAR = re.compile(r"[^0-9A-Za-z]")
@@ -112,7 +115,7 @@ def _national_phone(text: str) -> bool:
 _GAP = rf"(?:[{_SPACE}.\-\u2011/()]{{0,3}})"
 # The letters that the prefix of a UK national insurance number has.
 _NINO = "[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]"
-NUMBERS = (
+NUMBERS: tuple[_Number, ...] = (
     _number(
         "card", 950,
         rf"[2-6]\d{{13,18}}|[2-6]\d{{3}}({_BREAK})\d{{4}}\2\d{{4}}\2\d{{4}}(?:\2\d{{3}})?"
@@ -150,7 +153,16 @@ NUMBERS = (
         partial(_chars, checks.cn_resident_id),
     ),
 )  # fmt: skip
+NUMBERS += tuple(
+    _number(
+        one.rule, 900, one.form, partial(_chars, one.valid), *(_SAYS[word] for word in one.words.split()),
+        before=one.before,
+    )
+    for one in NATIONAL
+)  # fmt: skip
 _DIGITS = re.compile("[0-9]+")
+# What a number begins with that does not begin with a digit.
+_BEFORE = frozenset(string.ascii_letters + "+(-")
 _IBAN = re.compile(rf"{_LEFT}[A-Za-z]{{2}}\d\d[{_SPACE}]?[0-9A-Za-z]", re.ASCII)
 _AFTER = re.compile(_RIGHT, re.ASCII)
 
@@ -193,10 +205,19 @@ def _numbers(text: str) -> Iterator[Signal]:
         at = digits.start()
         if at > 1 and (iban := _iban(text, at - 2)):
             yield iban
+        said: dict[int, str | None] = {}
         for number in NUMBERS:
             for before in number.before:
-                match = number.form.match(text, at - before) if at >= before else None
-                if match and number.valid(match[1]) and _is_said(number, text, at - before):
+                start = at - before
+                if start < 0 or (before and text[start] not in _BEFORE):
+                    continue
+                if number.words:
+                    if start not in said:
+                        said[start] = _word_before(text, start)
+                    if said[start] not in number.words:
+                        continue
+                match = number.form.match(text, start)
+                if match and number.valid(match[1]):
                     yield Signal(ID, number.rule, number.score, Span(*match.span(1)))
 
 
@@ -217,10 +238,6 @@ def _iban(text: str, start: int) -> Signal | None:
         return None
     number = "".join(c for c in text[start:end].upper() if c not in _SPACE)
     return Signal(ID, "iban", 980, Span(start, end)) if checks.iban(number) else None
-
-
-def _is_said(number: _Number, text: str, at: int) -> bool:
-    return not number.words or _word_before(text, at) in number.words
 
 
 def _word_before(text: str, at: int) -> str | None:
@@ -285,7 +302,7 @@ DETECTOR = Detector(
     channels=frozenset(
         {Channel.USER, Channel.SYSTEM, Channel.TOOL_RESULT, Channel.RETRIEVED, Channel.ASSISTANT, Channel.OUTPUT}
     ),
-    marks=_FORMS,
+    marks=(*_FORMS, *FORMS),
     detect=_detect,
     reach=REACH,
     pending=_pending,
