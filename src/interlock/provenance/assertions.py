@@ -13,7 +13,6 @@ Rules, all of which must hold:
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,15 +43,6 @@ _TO = frozenset({"beneficiary", "destination", "payee", "receiver", "recipient",
 _AGAIN = frozenset("again last previous repeat same usual".split())
 # Fewer records than this do not show whose account it is.
 FEWEST_PAYMENTS = 3
-# Nor do fewer mails show whose mailbox it is; more of one result are not looked at.
-FEWEST_MAILS, MOST_MAILS = 3, 300
-_MAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,253}")
-# Anybody gets an address there.
-_PUBLIC = frozenset(
-    "aol.com duck.com fastmail.com gmail.com gmx.de gmx.net googlemail.com hey.com hotmail.com icloud.com live.com "
-    "mac.com mail.com mail.ru me.com msn.com naver.com outlook.com proton.me protonmail.com qq.com t-online.de "
-    "tutanota.com web.de yahoo.com yandex.ru ymail.com zoho.com 126.com 163.com".split()
-)
 # A value that more objects hold than these is not looked at in all of them.
 MOST_HOLDING = 20
 # An object with more fields is a list of something.
@@ -108,8 +98,6 @@ def asserted(value: str, argument: str, labels: ToolLabels, results: Sequence[Re
     plain = value.strip().lower()
     if not plain:
         return False
-    if kind == "recipient" and is_colleague(plain, results, request):
-        return not any(bare(plain) in said for result in results for said in result.said)
     for result in results:
         if plain not in result.folded or any(bare(plain) in said for said in result.said):
             continue
@@ -210,9 +198,7 @@ def _named(record: Record, result: Result, request: Request, *, exactly: bool = 
         ):
             return True
     asked = _texts(result.arguments)
-    said = [one for one in asked if request.says_day(one) or (len(one) > 2 and one in request.text)]
-    # A day that the request does not write out only narrows what is looked for.
-    return bool(said) and result.alone and all(one in said or day_of(one) for one in asked)
+    return bool(asked) and result.alone and all(len(one) > 2 and one in request.text for one in asked)
 
 
 def _texts(arguments: str) -> list[str]:
@@ -221,7 +207,8 @@ def _texts(arguments: str) -> list[str]:
     except (ValueError, RecursionError):
         return []
     values = said.values() if isinstance(said, dict) else ()
-    return [value.lower() for value in values if isinstance(value, str) and value.strip()]
+    # A day only narrows what is looked for.
+    return [value.lower() for value in values if isinstance(value, str) and value.strip() and not day_of(value)]
 
 
 def _is_person(record: Record, result: Result, value: str, request: Request) -> bool:
@@ -230,30 +217,6 @@ def _is_person(record: Record, result: Result, value: str, request: Request) -> 
         return False
     others = [one for one in result.objects if any(request.mentions(name) for name in _values(one, _NAMES))]
     return all(any(text.strip().lower() == value for _, text in one.fields) for one in others)
-
-
-def is_colleague(value: str, results: Sequence[Result], request: Request) -> bool:
-    """Whether an address is of the mailbox's own organisation, and of somebody whose name the request says.
-
-    Outsiders get no address there. Whose mailbox it is shows in what stands on every mail and in every meeting.
-    """
-    local, _, domain = value.strip().lower().partition("@")
-    if not domain or domain in _PUBLIC or not request.calls(local):
-        return False
-    people = [
-        said
-        for result in results
-        if result.labels.secret
-        for one in islice(result.objects, MOST_MAILS)
-        if len(said := _addresses(one)) > 1
-    ]
-    owners = frozenset.intersection(*people) if len(people) >= FEWEST_MAILS else frozenset[str]()
-    return any(owner.partition("@")[2] == domain for owner in owners)
-
-
-def _addresses(record: Record) -> frozenset[str]:
-    """The mail addresses in an object's fields."""
-    return frozenset(one for _, text in record.fields if _MAIL.fullmatch(one := text.strip().lower()))
 
 
 def _was_paid(result: Result, value: str, request: Request) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 
 from interlock.knowledge import request_words, tool_words
 from interlock.provenance.clauses import Clause, all_stems, clauses, every_noun, governs, is_common, spoken_of
-from interlock.provenance.dates import date_forms
 from interlock.provenance.names import words
 from interlock.provenance.sinks import class_of
 
@@ -177,30 +176,6 @@ class Request:
     def mentions(self, name: str) -> bool:
         """Whether a part of a person's name that is long enough to tell stands in the request, written as a name."""
         return any(len(word) > 2 and word in self._proper for word in _NAME.findall(name.lower()) if word not in _WEAK)
-
-    def calls(self, local: str) -> bool:
-        """Whether the local part of an address is made of names that the request says, or begins with one and a letter.
-
-        >>> Request(["Ask David Kim."]).calls("david.kim"), Request(["Ask David Kim."]).calls("david.lee")
-        (True, False)
-        """
-        parts = [part for part in _NAME.findall(local) if not part.isdigit()]
-        known = [part for part in parts if len(part) > 2 and part in self._proper]
-        others = [part for part in parts if len(part) > 1 and part not in self._proper]
-        if not known:
-            return False
-        # `David Kim` is not david.lee; `David` alone may be.
-        surnames = {match[1].lower() for part in known for match in self._followed(part)}
-        return not (others and surnames - set(parts))
-
-    def _followed(self, name: str) -> Iterable[re.Match[str]]:
-        """Where this name stands before another one, in capital letters."""
-        return re.finditer(rf"\b(?i:{re.escape(name)}) ([A-Z][\w'-]+)", self.said)
-
-    def says_day(self, value: str) -> bool:
-        """Whether the request writes out the day that a value says."""
-        written = date_forms(value, None)
-        return bool(written) and re.search(rf"(?<!\w)(?:{written})(?!\w)", self.text) is not None
 
     def has(self, some: frozenset[str]) -> bool:
         """Whether one of these words stands in the request."""
