@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.guard.mcp.content import is_number
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.eras import SUBSCRIPTION_META
@@ -27,15 +28,12 @@ def heard(visit: Visit, said: Notification) -> bytes | None:
     """The message to the client that a notification in the answer to its request becomes, if it becomes one."""
     match said.method:
         case "notifications/progress":
-            if visit.token is None:
-                return None
-            told = {key: said.params[key] for key in ("progress", "total", "message") if key in said.params}
-            return _told(visit, _PROGRESS, told | {"progressToken": visit.token}, str(told.get("message", "")))
+            return _progressed(visit, said.params)
         case "notifications/message":
             return _logged(visit, said.params)
         case "notifications/elicitation/complete" if "elicitation-url" in visit.server.settings.offers:
             id_ = said.params.get("elicitationId")
-            return messages.notification(_DONE, {"elicitationId": id_}) if isinstance(id_, str) else None
+            return _told(visit, _DONE, {"elicitationId": id_}, id_) if isinstance(id_, str) else None
         case _:
             told_change = changed(visit, said, None)
             return None if visit.era.is_modern else told_change
@@ -55,6 +53,17 @@ def changed(visit: Visit, said: Notification, subscription: Id | None) -> bytes 
     if said.method == UPDATED and isinstance(uri, str):
         return _told(visit, UPDATED, {"uri": uri} | meta, uri)
     return None
+
+
+def _progressed(visit: Visit, params: Mapping[str, Any]) -> bytes | None:
+    """How far the server is: numbers that are some, and a text."""
+    if visit.token is None or not is_number(params.get("progress")):
+        return None
+    told = {key: params[key] for key in ("progress", "total") if is_number(params.get(key))}
+    message = params.get("message")
+    text = message if isinstance(message, str) else ""
+    told |= {"progressToken": visit.token} | ({"message": text} if text else {})
+    return _told(visit, _PROGRESS, told, text)
 
 
 def _logged(visit: Visit, params: Mapping[str, Any]) -> bytes | None:

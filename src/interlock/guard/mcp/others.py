@@ -1,5 +1,6 @@
 """Everything that is no tool: resources, prompts, completion, and what the server says of itself."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ _OFFERED = {
     "completions": (),
     "logging": (),
 }
+_VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+-]{0,30}")
 # A scheme that sends whoever reads it elsewhere.
 _ELSEWHERE = ("http:", "https:", "ftp:", "ws:", "wss:", "data:")
 
@@ -36,13 +38,18 @@ def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
     yield from refreshed(visit, link)
     told: dict[str, Any] = {
         "capabilities": {name: _parts(visit, link, name) for name in _OFFERED if name in link.capabilities},
-        "serverInfo": {key: link.about[key] for key in ("name", "version", "title") if key in link.about}
-        or {"name": visit.server.name, "version": ""},
+        # By the name that it has here: what a server calls itself nobody has approved.
+        "serverInfo": {"name": visit.server.name, "version": _version(link)},
     }
     # They go into the model's system prompt: only those that are approved, as any tool is.
     if link.instructions and visit.server.catalogue.definition(INSTRUCTIONS):
         told["instructions"] = link.instructions
     return told
+
+
+def _version(link: Link) -> str:
+    version = link.about.get("version")
+    return version if isinstance(version, str) and _VERSION.fullmatch(version) else ""
 
 
 def _parts(visit: Visit, link: Link, name: str) -> dict[str, bool]:
@@ -91,9 +98,10 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
         return result
     if method == "resources/list":
         _note_listed(visit, result)
-    if received(visit, result, call) == withheld():
+    told = received(visit, result, call)
+    if told == withheld():
         raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id)
-    return result
+    return told
 
 
 def denied(visit: Visit, request: Request) -> Deny | None:

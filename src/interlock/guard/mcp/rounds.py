@@ -19,6 +19,8 @@ from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
 from interlock.mcp.eras import INPUT_REQUIRED
 from interlock.model.errors import InterlockError, ProtocolError
+from interlock.model.event import Channel, Text
+from interlock.model.record import Origin
 
 # How often a request may come back for more.
 MOST_ROUNDS = 10
@@ -94,6 +96,8 @@ def _wanted(visit: Visit, link: Link, result: Mapping[str, Any]) -> tuple[dict[s
             visit.block("server_request", method, reason)
             raise UnwelcomeError("the server may not ask this")
         told[key] = {"method": method, "params": clean(method, params)}
+    if visit.receive(Text((), Channel.TOOL_RESULT, "\n".join((*requests, state or ""))), Origin.UNTRUSTED):
+        raise UnwelcomeError("the server's state was withheld")
     if state is not None:
         visit.server.states.put(_digest(state), True)
     return told, {} if state is None else {"requestState": state}
