@@ -64,7 +64,7 @@ def test_progress_is_numbers_and_a_text() -> None:
         token = said.get("params", {}).get("_meta", {}).get("progressToken")
         if said["method"] != "tools/call":
             return []
-        params = [
+        params: list[dict[str, Any]] = [
             {"progress": EVIL}, {"progress": 1, "total": {"say": EVIL}}, {"progress": 10**300},
             {"progress": 2, "total": 3, "message": [EVIL]},
         ]  # fmt: skip
@@ -93,7 +93,7 @@ def test_a_state_is_read_and_goes_back_as_it_is() -> None:
 def test_a_server_is_called_what_it_is_called_here(version: object, told: str) -> None:
     class Named(Fake):
         def _result(self, said: Any) -> Any:
-            about = {"name": INJECTION, "title": INJECTION, "version": version}
+            about: dict[str, Any] = {"name": INJECTION, "title": INJECTION, "version": version}
             result = super()._result(said)
             return result | {"serverInfo": about} if said["method"] == "initialize" else result
 

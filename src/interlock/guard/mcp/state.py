@@ -147,8 +147,8 @@ class Catalogue:
     """What one server offers, and what of it is approved. Not for use by several threads at once.
 
     Rules: a name that nobody approved, or whose definition is not the approved one, is not offered; only a server of
-    which nothing is known is trusted on first use, and of it only what is not suspicious. `findings` are about what
-    it offers now.
+    which nothing is known is trusted on first use, and of it only what is not suspicious. One that offers nothing at
+    all is known by that: that it has no instructions is kept. `findings` are about what it offers now.
     """
 
     def __init__(self, server: str, mode: str, pins: Iterable[Pin] = ()) -> None:
@@ -179,6 +179,9 @@ class Catalogue:
             pin = offered(self._server, tool, before, trusted=first and name not in suspicious, now_us=now_us)
             if pin is not before:
                 changed.append(pin)
+        if not self._pins and not changed:
+            nothing = {"name": INSTRUCTIONS, "description": ""}
+            changed.append(offered(self._server, nothing, None, trusted=True, now_us=now_us))
         self._pins |= {pin.tool: pin for pin in changed}
         self._unsaved |= {pin.tool for pin in changed}
         self.tools = dict(tools)
