@@ -24,6 +24,7 @@ from interlock.provenance.labels import ToolLabels
 from interlock.provenance.names import known, words
 from interlock.provenance.records import Record, outermost, records
 from interlock.provenance.requests import Request, telling
+from interlock.provenance.said import bare
 
 # What one of these verbs hands out of one of these is somebody's text as a whole.
 _HANDS_OUT = frozenset("cat download extract fetch get load open read show view".split())
@@ -53,9 +54,10 @@ IDS = frozenset({"id", "ids", "guid", "key", "number", "uid", "uuid"})
 
 @dataclass
 class Result:
-    """What a tool gave back. `said` is what calls had said up to then, in the form of `bare`; `arguments` its own.
+    """What a tool gave back. `said` is what calls had said up to then, in the form of `said_in`; `arguments` its own.
 
-    `written` is what calls that do more than read had said, in the same form.
+    `written` is what calls that do more than read had said, in the same form. `doubtful`: nobody knows what all of
+    them have said, so that it asserts nothing.
     """
 
     labels: ToolLabels
@@ -63,6 +65,7 @@ class Result:
     arguments: str
     said: Sequence[str]
     written: Sequence[str]
+    doubtful: bool = False
 
     @cached_property
     def objects(self) -> tuple[Record, ...]:
@@ -99,18 +102,13 @@ def asserted(value: str, argument: str, labels: ToolLabels, results: Sequence[Re
     if not plain:
         return False
     for result in results:
-        if plain not in result.folded or any(bare(plain) in said for said in result.said):
+        if result.doubtful or plain not in result.folded or any(bare(plain) in said for said in result.said):
             continue
         if kind == "id" and len(plain) <= LONGEST_ID and _holds_id(result, plain, argument, labels, request):
             return True
         if kind in ("recipient", "account") and not result.made and _holds_address(result, plain, request):
             return True
     return False
-
-
-def bare(text: str) -> str:
-    """Letters and digits only, in lower case: a form in which no spelling hides a value."""
-    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _holds_id(result: Result, value: str, argument: str, labels: ToolLabels, request: Request) -> bool:

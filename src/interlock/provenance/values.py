@@ -21,6 +21,7 @@ from interlock.provenance.forms import Form, encoded, forms, is_whole, plainly
 from interlock.provenance.labels import HARMLESS, ToolLabels, derive
 from interlock.provenance.names import words
 from interlock.provenance.requests import Request
+from interlock.provenance.said import bare, said_in
 
 # A text in which a value stands this often without ever standing alone is not searched any further; nor is one in
 # which so many characters were compared.
@@ -29,7 +30,6 @@ MOST_TRIES = 1_000
 MOST_SEARCHED = 100_000_000
 # Characters of results that are read as objects for one answer; what is asked for after that is asserted by none.
 MOST_EXAMINED = 5_000_000
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 # Of the user's texts, so much is read for words such as `tomorrow`.
 MOST_DAYS_CHARS = 20_000
 # The user's last texts in which it is looked for what is asked for: `yes, do it` is about the one before.
@@ -108,7 +108,7 @@ class Conversation:
         self._parsed: list[Result] | None = None
         self._searched = self._examined = 0
         self._held: list[_Held] = []
-        self._bared: dict[str, str] = {}
+        self._said: dict[str, str | None] = {}
         self._days: frozenset[date] | None = None
         self._described: list[ToolDefinition | Text] = []
         self._places: list[_Held] | None = None
@@ -209,14 +209,21 @@ class Conversation:
     def _read(self) -> list[Result]:
         """The results with what calls had said before each, made when first asked for."""
         if self._parsed is None:
-            said = [_bare(call.arguments) for call in self._calls]
+            all_said = [self._said_in(call.arguments) for call in self._calls]
+            doubtful_from = all_said.index(None) if None in all_said else len(all_said)
+            said = [text or "" for text in all_said]
             wrote = [derive(call.name, None, {}).sink not in HARMLESS for call in self._calls]
             written = [text for text, is_written in zip(said, wrote, strict=True) if is_written]
             self._parsed = [
-                Result(labels, text.text, asked, said[:calls], written[: sum(wrote[:calls])])
+                Result(labels, text.text, asked, said[:calls], written[: sum(wrote[:calls])], calls > doubtful_from)
                 for labels, text, calls, asked in self._results
             ]
         return self._parsed
+
+    def _said_in(self, arguments: str) -> str | None:
+        if arguments not in self._said:
+            self._said[arguments] = said_in(arguments)
+        return self._said[arguments]
 
     def _descriptions(self) -> list[_Held]:
         if self._places is None:
@@ -231,7 +238,7 @@ class Conversation:
     def rest(self) -> None:
         """Nothing is asked for a while: keep no more than the texts."""
         self._parsed = self._places = self._asked_for = None
-        self._bared.clear()
+        self._said.clear()
         for held in self._held:
             held.rest()
 
@@ -271,10 +278,8 @@ class Conversation:
         """Whether a value was in what the text's tool had been asked, however it was written there."""
         if not held.asked:
             return False
-        if held.asked not in self._bared:
-            self._bared[held.asked] = _bare(held.asked)
-        bare = _bare(value)
-        return not bare or bare in self._bared[held.asked]
+        said = self._said_in(held.asked)
+        return said is None or bare(value) in said
 
 
 _ORIGINS = {
@@ -300,12 +305,6 @@ def _holds(held: _Held, exact: str, folded: str, written: tuple[Form, ...]) -> b
         if any(form.is_whole(text, *match.span()) for match in form.expression.finditer(text)):
             return True
     return False
-
-
-def _bare(text: str) -> str:
-    """Letters and digits only, with JSON's escapes resolved: a form in which no spelling hides a value."""
-    plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", plain).lower()))
 
 
 def _one_spaced(text: str) -> str:
