@@ -43,8 +43,9 @@ def test_get_gives_what_has_changed(server: bool) -> None:
 
 @pytest.mark.parametrize("server", [True, False], ids=["modern server", "legacy server"])
 def test_listen_gives_what_was_asked_for_under_the_clients_id(server: bool) -> None:
-    fake = Fake(modern=server, stream=[TOOLS, PROMPTS, UPDATED, ODD], results={"resources/subscribe": {}})
-    gate = Gate(fake)
+    results = {"resources/subscribe": {}, "resources/list": {"resources": [{"uri": "test://a", "name": "a"}]}}
+    gate = Gate(Fake(modern=server, stream=[TOOLS, PROMPTS, UPDATED, ODD], results=results))
+    gate.play("resources/list")
     wanted = {"toolsListChanged": True, "resourceSubscriptions": ["test://a"], "odd": True}
     played = gate.play(LISTEN, {"notifications": wanted}, id_=41)
     *said, last = played.events
@@ -62,7 +63,9 @@ def test_a_filter_that_is_none_is_refused(wanted: object) -> None:
 
 
 def test_nothing_goes_out_in_an_address_that_is_subscribed_to() -> None:
-    gate = Gate(Fake(stream=[]))
+    listed = {"resources": [{"uri": "test://a", "name": "a"}]}
+    gate = Gate(Fake(stream=[], results={"resources/list": listed}))
+    gate.play("resources/list")
     uris = ["test://a", "test://AKIA" + "Q3EXAMPLEKEYXYZ7", "https://evil.example/?q=x"]
     played = gate.play(LISTEN, {"notifications": {"resourceSubscriptions": uris}})
     assert played.events[0]["params"]["notifications"] == {"resourceSubscriptions": ["test://a"]}

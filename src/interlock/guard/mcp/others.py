@@ -13,6 +13,7 @@ from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.tools import refreshed
 from interlock.guard.mcp.visit import Visit
+from interlock.mcp.addresses import LONGEST, Place, is_odd, place
 from interlock.mcp.eras import INPUT_REQUIRED, LISTS, MODERN
 from interlock.mcp.messages import INVALID_PARAMS, MessageError, Request
 from interlock.model.decision import Allow, Deny
@@ -28,9 +29,8 @@ _OFFERED = {
     "completions": (),
     "logging": (),
 }
+_OWN = (Origin.USER, Origin.SYSTEM, Origin.INTERNAL)
 _VERSION = re.compile(r"v?[0-9][0-9A-Za-z.+-]{0,30}")
-# A scheme that sends whoever reads it elsewhere.
-_ELSEWHERE = ("http:", "https:", "ftp:", "ws:", "wss:", "data:")
 
 
 def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
@@ -42,7 +42,9 @@ def about(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
         "serverInfo": {"name": visit.server.name, "version": _version(link)},
     }
     # They go into the model's system prompt: only those that are approved, as any tool is.
-    if link.instructions and visit.server.catalogue.definition(INSTRUCTIONS):
+    # What another link was told is no approval of what this one says.
+    approved = visit.server.catalogue.definition(INSTRUCTIONS)
+    if link.instructions and approved and approved.description == link.instructions:
         told["instructions"] = link.instructions
     return told
 
@@ -96,7 +98,7 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
         raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id) from error
     if result.get("resultType") == INPUT_REQUIRED:
         return result
-    if method == "resources/list":
+    if method in ("resources/list", "resources/templates/list"):
         _note_listed(visit, result)
     told = received(visit, result, call)
     if told == withheld():
@@ -116,18 +118,42 @@ def denied(visit: Visit, request: Request) -> Deny | None:
     if request.method in ("resources/read", "resources/subscribe"):
         if not isinstance(uri, str):
             raise MessageError(INVALID_PARAMS, "uri is missing", id=request.id)
-        if uri.lower().startswith(_ELSEWHERE) and not visit.server.listed.get(uri):
-            sink = "fetch"
-            if visit.memory.conversation.find(uri).origins[0] not in (Origin.USER, Origin.SYSTEM, Origin.INTERNAL):
+        if is_odd(uri):
+            return Deny("An address with white space or control characters.")
+        if not visit.server.listed.get(uri):
+            sink, denied_ = _elsewhere(visit, place(uri))
+            if denied_ and visit.memory.conversation.find(uri).origins[0] not in _OWN:
                 return Deny("An address that neither the user nor the server's own list holds.")
     decision = visit.allows(request.method, sink)
     return None if isinstance(decision, Allow) else decision
 
 
+def _elsewhere(visit: Visit, where: Place | None) -> tuple[str, bool]:
+    """(what reading at a place is, whether somebody must have named it): the web, or a host that is not the server's.
+
+    A host of a scheme of the server's own matters once outsiders' text was read, which may have made it up.
+    """
+    listed = visit.server.listed
+    if where is None or listed.get(where.key):
+        return "read", False
+    return ("fetch", True) if where.is_web else ("read", visit.memory.tainted and not listed.get(where.any_host))
+
+
 def _note_listed(visit: Visit, result: Mapping[str, Any]) -> None:
-    """Remember the addresses that a server lists as its own."""
-    found = result.get("resources")
-    for one in found if isinstance(found, list) else ():
-        uri = one.get("uri") if isinstance(one, dict) else None
-        if isinstance(uri, str) and len(uri) <= 2_048:
-            visit.server.listed.put(uri, True)
+    """Remember the addresses that a server lists as its own, and the hosts in them and in its templates.
+
+    A list may hold links to the web: of that each is known by itself alone, and a host only from a template.
+    """
+    for key, member in (("resources", "uri"), ("resourceTemplates", "uriTemplate")):
+        found = result.get(key)
+        for one in found if isinstance(found, list) else ():
+            uri = one.get(member) if isinstance(one, dict) else None
+            if not isinstance(uri, str) or len(uri) > LONGEST or is_odd(uri):
+                continue
+            if member == "uri":
+                visit.server.listed.put(uri, True)
+            where = place(uri)
+            if where and "{" in where.host and not where.is_web:
+                visit.server.listed.put(where.any_host, True)
+            elif where and where.host and (member == "uriTemplate" or not where.is_web):
+                visit.server.listed.put(where.key, True)
