@@ -22,7 +22,11 @@ _ADDRESS = re.compile(
     r"[^\s@]+(?:@[^\s@]+)+|\w[\w+.-]*://\S+|(?:www\.)\S+|[A-Z]{2}\d{2}(?:[ ]?[0-9A-Z]{2,4}){3,8}|\+\d[\d\s()/-]{6,}"
     r"|0x[0-9a-fA-F]{40}|(?:[13]|bc1)[a-zA-HJ-NP-Z0-9]{25,60}"
 )
-_PLACE = re.compile(r"\w[\w+.-]*://|\bwww\.", re.IGNORECASE)
+# As lenient programs read one: `https:evil.example`, `https:\\evil.example` and `//evil.example` are addresses too.
+_PLACE = re.compile(
+    r"\w[\w+.-]*://|\bwww\.|\b(?:https?|wss?|ftps?):\s*[/\\]|\A\s*(?:(?:https?|wss?|ftps?):|[/\\]{2}[^\s/\\])",
+    re.IGNORECASE,
+)
 # A mail address, bare or behind a person's name.
 _MAIL = re.compile(r"(?P<bare>[^\s@<>,;]+@[^\s@<>,;]+)|[\w .'\"()-]*<(?P<named>[^\s@<>,;]+@[^\s@<>,;]+)>")
 # What an object's own fields may decide; a program or a password is nobody's field.
