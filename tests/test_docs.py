@@ -96,7 +96,9 @@ def shell_commands(text: str) -> Iterator[list[str]]:
 
 
 def options(words: list[str]) -> set[str]:
-    return {word.partition("=")[0] for word in words if word.startswith("--") and word != "--"}
+    """The options of our own: what stands after `--` is another program's."""
+    own = words[: words.index("--")] if "--" in words else words
+    return {word.partition("=")[0] for word in own if word.startswith("--")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=relative)

@@ -4,8 +4,8 @@ list     the servers behind the gateway, and whether their tools are approved
 diff     what a server offers that is new, or not what was approved
 approve  allow what it offers now; a running gateway notices by itself
 add      put a server into interlock.toml, and say what its clients need
-import   put the servers of a client's configuration there, and the client behind
-         interlock
+import   put the servers of a client's configuration there, and the client
+         behind interlock
 serve    one of these servers, or all as one, on stdin and stdout, for clients
          that start theirs
 wrap     start a server on stdin and stdout with the guard in between: put it
