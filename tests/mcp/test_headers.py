@@ -32,6 +32,8 @@ SCHEMA: Mapping[str, Any] = {
     },
 }
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 def modern(method: str = "tools/call", version: str = MODERN, **params: object) -> Request:
     return Request(1, method, {**params, "_meta": {VERSION_META: version, CAPABILITIES_META: {}}})
@@ -125,9 +127,9 @@ def test_a_client_of_the_older_era_is_known_by_its_words() -> None:
 
 
 def test_what_goes_to_a_server_is_ours_but_for_progress_and_trace() -> None:
-    meta = {"progressToken": 7, "traceparent": "t", "baggage": "user=a", VERSION_META: "x", "com.example/y": 1}
+    meta = {"progressToken": 7, "traceparent": TRACE, "baggage": "user=a", VERSION_META: "x", "com.example/y": 1}
     sent = sent_params({"name": "pay", "_meta": meta}, Era.MODERN, {"name": "interlock"}, {})
-    assert sent["_meta"]["progressToken"] == 7
+    assert (sent["_meta"]["progressToken"], sent["_meta"]["traceparent"]) == (7, TRACE)
     assert sent["_meta"][VERSION_META] == MODERN
     assert sent["_meta"][CAPABILITIES_META] == {}
     assert "baggage" not in sent["_meta"]

@@ -5,6 +5,7 @@ no connection: every request says its revision and what its client can do in `_m
 target, and the arguments that the tool's schema marks in headers, which must equal the body.
 """
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -34,8 +35,13 @@ CLIENT_META, LEVEL_META = f"{_PREFIX}clientInfo", f"{_PREFIX}logLevel"
 SUBSCRIPTION_META = f"{_PREFIX}subscriptionId"
 # The result of a request whose server needs more of its client first.
 INPUT_REQUIRED = "input_required"
-# What of a client's `_meta` goes on: the mark for progress, and the trace. Baggage would carry what nobody decided.
-PASSED_META = frozenset({"progressToken", "traceparent", "tracestate", LEVEL_META})
+LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+# The trace of W3C Trace Context: its place, and a list of up to 32 members and 512 characters.
+TRACE_STATE, LONGEST_STATE, MOST_MEMBERS = "tracestate", 512, 32
+_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]")
+# What a client can do, and how each of it may be said further.
+_CAN = {"sampling": ("tools",), "roots": ("listChanged",), "elicitation": ("form", "url")}
 
 # What names the target of a request: it stands in `Mcp-Name` too.
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
@@ -105,9 +111,46 @@ def _compare(request: Request, version: object, headers: Mapping[bytes, bytes]) 
 
 
 def passed_meta(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a request's `_meta` goes on to its server."""
+    """What of a request's `_meta` goes on to its server: the mark for progress, the trace, the level of the log.
+
+    Each in its own syntax, so that it carries nothing else. Baggage would carry what nobody decided.
+    """
     meta = params.get("_meta")
-    return {key: value for key, value in meta.items() if key in PASSED_META} if isinstance(meta, dict) else {}
+    return {key: value for key, value in meta.items() if _may_pass(key, value)} if isinstance(meta, dict) else {}
+
+
+def _may_pass(key: str, value: object) -> bool:
+    if key == "progressToken":
+        return isinstance(value, str | int) and not isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    match key:
+        case "traceparent":
+            return _TRACE.fullmatch(value) is not None
+        case "tracestate":
+            members = [one.strip(" \t") for one in value.split(",")]
+            short = len(value) <= LONGEST_STATE and len(members) <= MOST_MEMBERS
+            return short and all(_MEMBER.fullmatch(one) for one in members)
+        case _:
+            return key == LEVEL_META and value in LEVELS
+
+
+def plain_capabilities(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client can do, as switches: nothing else is said by it.
+
+    >>> plain_capabilities({"sampling": {"tools": {"x": "a text"}}, "roots": {"listChanged": True}, "other": "x"})
+    {'sampling': {'tools': {}}, 'roots': {'listChanged': True}}
+    """
+    told: dict[str, Any] = {}
+    for name, parts in _CAN.items():
+        said = capabilities.get(name)
+        if isinstance(said, dict):
+            told[name] = {
+                part: said[part] if isinstance(said[part], bool) else {}
+                for part in parts
+                if isinstance(said.get(part), bool | dict)
+            }
+    return told
 
 
 def sent_params(
@@ -116,7 +159,7 @@ def sent_params(
     """A request's params as they go to a server of this era; `client` is who we say that we are."""
     meta = passed_meta(params)
     if era.is_modern:
-        meta |= {VERSION_META: MODERN, CAPABILITIES_META: dict(capabilities), CLIENT_META: dict(client)}
+        meta |= {VERSION_META: MODERN, CAPABILITIES_META: plain_capabilities(capabilities), CLIENT_META: dict(client)}
     else:
         meta.pop(LEVEL_META, None)
     rest = {key: value for key, value in params.items() if key != "_meta"}

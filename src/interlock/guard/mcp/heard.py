@@ -6,6 +6,7 @@ from typing import Any
 from interlock.guard.mcp.content import is_number
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
+from interlock.mcp.eras import LEVELS as LEVELS
 from interlock.mcp.eras import SUBSCRIPTION_META
 from interlock.mcp.messages import Id, Notification
 from interlock.model.event import Channel, Text
@@ -20,7 +21,6 @@ CHANGES = {
     "promptsListChanged": "notifications/prompts/list_changed",
     "resourcesListChanged": "notifications/resources/list_changed",
 }
-LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 _PROGRESS, _LOG, _DONE = "notifications/progress", "notifications/message", "notifications/elicitation/complete"
 
 

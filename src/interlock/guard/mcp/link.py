@@ -11,7 +11,16 @@ from interlock.guard.mcp.parking import park
 from interlock.guard.mcp.state import Link, Session
 from interlock.guard.mcp.visit import Visit
 from interlock.mcp import messages
-from interlock.mcp.eras import LEGACY, LEVEL_META, MODERN, Era, sent_headers, sent_params
+from interlock.mcp.eras import (
+    LEGACY,
+    LEVEL_META,
+    MODERN,
+    TRACE_STATE,
+    Era,
+    plain_capabilities,
+    sent_headers,
+    sent_params,
+)
 from interlock.mcp.framing import Framing, Messages
 from interlock.mcp.headers import param_headers
 from interlock.mcp.messages import Notification, Request, Response
@@ -118,6 +127,9 @@ def ask(
     """
     id_ = visit.server.next_id()
     sent = sent_params(params, link.era, CLIENT, capabilities)
+    state = sent.get("_meta", {}).get(TRACE_STATE)
+    if state is not None and visit.holds_secret([state]):
+        del sent["_meta"][TRACE_STATE]
     if link.era.is_modern and visit.session and visit.level:
         sent["_meta"][LEVEL_META] = visit.level
     if "progressToken" in sent.get("_meta", {}):
@@ -242,7 +254,11 @@ def _initialized(visit: Visit) -> Steps[Link]:
     settings = visit.server.settings
     # A program serves many clients; any other link of the older era one, of which each request is looked at again.
     can = EVERYTHING if settings.command else visit.capabilities
-    offer = {"protocolVersion": LEGACY[0], "capabilities": offered(settings, can), "clientInfo": CLIENT}
+    offer = {
+        "protocolVersion": LEGACY[0],
+        "capabilities": plain_capabilities(offered(settings, can)),
+        "clientInfo": CLIENT,
+    }
     answered = yield Send("POST", messages.request(id_, "initialize", offer), (), id_, opens=True)
     assert isinstance(answered, Answered)
     unlinked = Link(Era.LEGACY, "", answered.session, {}, {}, "")
