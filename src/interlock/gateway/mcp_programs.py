@@ -20,6 +20,11 @@ from interlock.model.errors import ProtocolError, UpstreamError
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 # One program for each workload that uses the server.
 MOST_PROGRAMS = 64
+# What says that something has changed, and nothing of any call.
+CHANGES = frozenset(
+    f"notifications/{what}"
+    for what in ("tools/list_changed", "prompts/list_changed", "resources/list_changed", "resources/updated")
+)
 # Between the end of its stdin, SIGTERM and SIGKILL.
 PATIENCE_S = 2.0
 # Between two looks at whether what a program has started is gone as well.
@@ -332,21 +337,26 @@ class _Program:
             case Notification():
                 if message.method == "notifications/tools/list_changed":
                     self._on_changed()
-                for heard in self._hearing():
+                for heard in self._hearing(message.method):
                     heard.put(line, last=False)
             case _:
                 self._asked(line, message)
 
-    def _hearing(self) -> list[_Line]:
-        """Who hears what it says outside of its answers: who listens, else who waits for the only answer there is."""
-        if self._listening:
-            return list(self._listening)
+    def _only(self) -> list[_Line]:
+        """Who waits for the only answer there is; with several nobody can tell whose a message is."""
         return [line for line, _ in self._waiting.values()] if len(self._waiting) == 1 else []
 
+    def _hearing(self, method: str) -> list[_Line]:
+        """Who hears what it says outside of its answers: of what has changed who listens, of all else one call alone.
+
+        The clients of one workload share a program; what it tells one of them of his call is for no other.
+        """
+        return (list(self._listening) if method in CHANGES else []) or self._only()
+
     def _asked(self, line: bytes, message: messages.Message) -> None:
-        """It asks its client: the one whose only request is under way, or one that listens."""
+        """It asks its client: the one whose request alone is under way; else it is refused."""
         answer, refused = unasked(message)
-        hearing = [held for held, _ in self._waiting.values()] if len(self._waiting) == 1 else list(self._listening)
+        hearing = self._only()
         if refused and hearing:
             hearing[0].put(line, last=False)
             return
