@@ -113,6 +113,8 @@ class Conversation:
         self._described: list[ToolDefinition | Text] = []
         self._places: list[_Held] | None = None
         self.tainted = False
+        # Whether calls were made of which nobody knows what they said: no result is believed then.
+        self.in_doubt = False
 
     def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> Origin | None:
         """Take a text in; its origin, or None if it is no source. `output` is the label of its tool's results.
@@ -163,6 +165,11 @@ class Conversation:
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
 
+    def overhear(self, call: ToolCall) -> None:
+        """A call that the same agent made elsewhere: what it said is no news in the results that come now."""
+        self._calls.append(call)
+        self._parsed = None
+
     def _asked_by(self, call_id: str) -> str:
         """What the calls with this id asked before the result that comes now; a call after a result begins anew."""
         if pieces := self._asking.pop(call_id, None):
@@ -172,7 +179,7 @@ class Conversation:
     def asserts(self, value: str, argument: str, labels: ToolLabels) -> bool:
         """Whether a result asserts `value` for this argument of this tool; after too much none does."""
         self._examined += sum(len(text.text) for _, text, _, _ in self._results)
-        if self._examined > MOST_EXAMINED:
+        if self.in_doubt or self._examined > MOST_EXAMINED:
             return False
         return asserted(value, argument, labels, self._read(), self._request())
 
@@ -256,6 +263,8 @@ class Conversation:
         written = forms(exact, kind, self._today)
         hits = [held for held in searched if _holds(held, exact, folded, written) and not self._echoes(folded, held)]
         found = {held.origin for held in hits}
+        if self.in_doubt and Origin.INTERNAL in found:
+            found = found - {Origin.INTERNAL} | {Origin.UNTRUSTED}
         if self._today and (day := day_of(folded)) and day in self._named_days():
             found.add(Origin.USER)
         if not found and self.tainted:

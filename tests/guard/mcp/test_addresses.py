@@ -21,7 +21,8 @@ def read(uri: str, *, tainted: bool = True) -> bool:
         "resources/read": {"contents": [{"uri": uri, "text": "t"}]}, "read_mail": EVIL,
         "resources/list": LISTED, "resources/templates/list": TEMPLATES,
     }  # fmt: skip
-    gate, task = Gate(Fake(results=results)), a_task("Read it.")
+    gate = Gate(Fake(results=results))
+    task = a_task("Read it.", issued_us=gate.rules.now_us() + 1)  # after the lists
     gate.play("resources/templates/list")
     gate.play("resources/list")
     if tainted:

@@ -196,7 +196,7 @@ def test_a_client_that_vanishes_leaves_a_record(modern: bool, at: str) -> None:
 
 
 def test_memory_is_bounded_and_what_is_forgotten_is_blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.guard.mcp.state.MOST_BYTES", 25_000)
+    monkeypatch.setattr("interlock.guard.mcp.memories.MOST_BYTES", 25_000)
     long = {"read_mail": {"content": [{"type": "text", "text": "word " * 700}]}}
     gate = Gate(Fake(results=long))
     read = {"name": "read_mail", "arguments": {}}
@@ -209,7 +209,7 @@ def test_memory_is_bounded_and_what_is_forgotten_is_blind(monkeypatch: pytest.Mo
 
 
 def test_a_task_that_has_read_too_much_is_tainted_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.guard.mcp.state.MOST_TASK_BYTES", 7_000)
+    monkeypatch.setattr("interlock.guard.mcp.memories.MOST_TASK_BYTES", 7_000)
     gate, task = Gate(Fake(results={"read_mail": {"content": [{"type": "text", "text": "x" * 4_000}]}})), a_task()
     assert gate.play(CALL, {"name": "read_mail", "arguments": {}}, task=task).text == "x" * 4_000
     assert gate.memories.of(task, 0).tainted

@@ -75,7 +75,7 @@ def mcp_exchange(
     It may throw UpstreamError at `Send` and `Read`, and ClientGoneError anywhere; both end with a record.
     """
     log = Log(call, rules, session=task.id if task else "", bytes_in=len(inbound.body))
-    memory = memories.of(task, rules.now_us())
+    memory = memories.of(task, rules.now_us(), call.principal.workload)
     visit = Visit(server, call, rules, task, memory, log)
     visit.may_stream = b"text/event-stream" in inbound.headers.get(b"accept", b"")
     try:

@@ -1,80 +1,33 @@
-"""What is remembered between exchanges: what each server is and offers, who is connected, what each task has read."""
+"""What is remembered of servers between exchanges: what each is and offers, and who is connected with it."""
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from interlock.guard.mcp.commands import Bell, Headers
+from interlock.guard.mcp.memories import Memories as Memories
+from interlock.guard.mcp.memories import Memory as Memory
+from interlock.guard.mcp.memories import Recent as Recent
 from interlock.guard.mcp.settings import McpServer
-from interlock.knowledge.matching import sealed
 from interlock.mcp.eras import Era, sent_headers
 from interlock.mcp.inspection import INSTRUCTIONS as INSTRUCTIONS
 from interlock.mcp.inspection import Finding, definition_of
 from interlock.mcp.messages import Id, Response
 from interlock.mcp.pins import FIRST_USE, Pin, Standing, offered
-from interlock.model.decision import Principal, Task
+from interlock.model.decision import Principal
 from interlock.model.errors import InterlockError
-from interlock.model.event import Channel, Event, Media, Text, ToolCall, ToolDefinition
-from interlock.model.record import Origin
-from interlock.provenance import Conversation, ToolLabels
-from interlock.provenance.secrets import Confidential
+from interlock.model.event import ToolDefinition
 
 # Clients of one server that are connected at once, and how long a silent one is remembered.
 MOST_SESSIONS = 10_000
 SESSION_US = 3_600 * 1_000_000
-# Tasks that are remembered at once, and the bytes of what one of them has read, and of all together.
-MOST_TASKS = 10_000
-MOST_TASK_BYTES = 4_000_000
-MOST_BYTES = 300_000_000
-# Tasks whose texts are kept in the form in which they are searched as well.
-MOST_WARM = 50
-# What is kept of a task, and of an event, beside the texts.
-TASK_BYTES, EVENT_BYTES = 4_000, 800
-BEGINNING = date(1970, 1, 1)
 # Addresses that a server has listed as its own.
 MOST_LISTED = 10_000
 # States of requests that wait for more of their client, by their digests.
 MOST_STATES = 10_000
 # Calls of one server that wait for their clients to ask again.
 MOST_PARKED = 1_000
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Recent(Generic[K, V]):
-    """A mapping of at most `most` entries; the least recently used goes first."""
-
-    def __init__(self, most: int) -> None:
-        self._held: OrderedDict[K, V] = OrderedDict()
-        self._most = most
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def get(self, key: K) -> V | None:
-        """What is held; it counts as used."""
-        value = self._held.get(key)
-        if value is not None:
-            self._held.move_to_end(key)
-        return value
-
-    def put(self, key: K, value: V) -> list[V]:
-        """Hold it; what had to go."""
-        self._held[key] = value
-        self._held.move_to_end(key)
-        return [self._held.popitem(last=False)[1] for _ in range(len(self._held) - self._most)]
-
-    def pop(self, key: K) -> V | None:
-        """Forget it; what was held."""
-        return self._held.pop(key, None)
-
-    def oldest(self) -> tuple[K, V] | None:
-        """What was not used for the longest time."""
-        return next(iter(self._held.items()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,104 +217,3 @@ class Union:
     separator: str
     fresh: Callable[[], str]
     sessions: Recent[str, Joined] = field(default_factory=lambda: Recent(MOST_SESSIONS))
-
-
-class Memory:
-    """What a task has seen: the user's request, and what its calls have brought back, in order.
-
-    `blind`: it may have read more than is remembered here, so that it counts as having read what outsiders write.
-    `today` is the day of the request, `seal` puts a keyed hash in the place of each secret of what is kept.
-    """
-
-    def __init__(
-        self, request: str | None, *, blind: bool, today: date | None = None, seal: Callable[[str], str] | None = None
-    ) -> None:
-        self._conversation = Conversation(today, seal)
-        self._conversation.tainted = blind
-        self.confidential = Confidential(private=blind)
-        self.size_bytes = TASK_BYTES
-        self.counted_bytes: int | None = None
-        if request:
-            self.add(Text((), Channel.USER, request), Origin.USER)
-
-    @property
-    def conversation(self) -> Conversation:
-        """All of it as the judgement at the model boundary sees a conversation, for one answer."""
-        self._conversation.renew()
-        return self._conversation
-
-    @property
-    def tainted(self) -> bool:
-        """Whether text that outsiders can write was read."""
-        return self._conversation.tainted
-
-    def add(self, event: Event, output: Origin, labels: ToolLabels | None = None) -> None:
-        """Take in what was said. What no longer fits is not remembered, and was seen nowhere if it comes again.
-
-        `labels` are those of the tool whose result it is, if that is one that is offered.
-        """
-        self.confidential.add(event, labels)
-        size = _size_bytes(event)
-        if self.size_bytes + size > MOST_TASK_BYTES:
-            self._conversation.tainted = True
-            return
-        self.size_bytes += size
-        # What an image shows nobody reads: its bytes need not be kept.
-        self._conversation.add(event._replace(data="") if isinstance(event, Media) else event, output, labels)
-
-    def rest(self) -> None:
-        """Another task is worked on: keep no more than what was said."""
-        self._conversation.rest()
-
-
-def _size_bytes(event: Event) -> int:
-    """What an event takes, about: Python keeps a text in 1, 2 or 4 bytes for each character."""
-    text = event.text if isinstance(event, Text) else event.arguments if isinstance(event, ToolCall) else ""
-    return len(text) * (1 if text.isascii() else 2 if max(text) < "\U00010000" else 4) + EVENT_BYTES
-
-
-class Memories:
-    """The memories of all tasks, bounded. A task that may have been forgotten, or began before us, is blind.
-
-    Without a task nothing is known, and nothing is remembered. `digest` is a keyed hash, for secrets.
-    """
-
-    def __init__(self, since_us: int, digest: Callable[[str], str] | None = None) -> None:
-        self._held: Recent[str, Memory] = Recent(MOST_TASKS)
-        self._warm: Recent[int, Memory] = Recent(MOST_WARM)
-        self._since_us = since_us
-        self._size_bytes = 0
-        self._seal = (lambda text: sealed(text, digest)) if digest else None
-
-    def of(self, task: Task | None, now_us: int) -> Memory:
-        """What this task has seen."""
-        if task is None:
-            return Memory(None, blind=True)
-        memory = self._held.get(task.id)
-        if memory is None:
-            today = BEGINNING + timedelta(microseconds=task.issued_us)
-            blind = task.issued_us < self._since_us
-            memory = Memory(task.request, blind=blind, today=today, seal=self._seal)
-            memory.counted_bytes = memory.size_bytes
-            self._size_bytes += memory.size_bytes
-            self._forget(self._held.put(task.id, memory), now_us)
-        for cold in self._warm.put(id(memory), memory):
-            cold.rest()
-        return memory
-
-    def grown(self, memory: Memory, now_us: int) -> None:
-        """A memory may have grown: others may have to go. One that is not held, or no more, counts for nothing."""
-        if memory.counted_bytes is None:
-            return
-        self._size_bytes += memory.size_bytes - memory.counted_bytes
-        memory.counted_bytes = memory.size_bytes
-        while self._size_bytes > MOST_BYTES and (oldest := self._held.oldest()) and oldest[1] is not memory:
-            self._held.pop(oldest[0])
-            self._forget([oldest[1]], now_us)
-
-    def _forget(self, memories: list[Memory], now_us: int) -> None:
-        if memories:
-            self._since_us = now_us
-        for memory in memories:
-            self._size_bytes -= memory.counted_bytes or 0
-            memory.counted_bytes = None

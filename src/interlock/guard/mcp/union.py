@@ -111,7 +111,7 @@ def union_exchange(
     """Run one exchange with all servers; see `mcp_exchange`."""
     log = Log(call, rules, session=task.id if task else "", bytes_in=len(inbound.body))
     stand_in = next(iter(union.servers.values()))
-    memory = memories.of(task, rules.now_us())
+    memory = memories.of(task, rules.now_us(), call.principal.workload)
     whole = Visit(stand_in, call, rules, task, memory, log)
     whole.may_stream = b"text/event-stream" in inbound.headers.get(b"accept", b"")
     party = _Party(inbound, union, task, memories, whole)

@@ -107,12 +107,14 @@ class Visit:
         if isinstance(denied, Deny):
             step = step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
         else:
+            self.memory.now_us = self.now_us
             self.memory.add(event, output, labels)
         self.steps.append(step)
         return denied
 
     def asked(self, event: ToolCall) -> None:
         """Remember what a tool was asked: an internal one that only gives it back has not said it."""
+        self.memory.now_us = self.now_us
         self.memory.add(event, Origin.UNTRUSTED)
 
     def block(self, kind: str, name: str, reason: str) -> None:
