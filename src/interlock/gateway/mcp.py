@@ -40,7 +40,7 @@ from interlock.guard.mcp import (
 )
 from interlock.identity.tasks import PREFIX, Taskmaster
 from interlock.identity.tokens import bare
-from interlock.mcp.eras import SESSION_HEADER
+from interlock.mcp.eras import METHOD_HEADER, SESSION_HEADER
 from interlock.mcp.framing import Framing
 from interlock.mcp.pins import Pin
 from interlock.model.decision import Principal, Task
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from interlock.gateway.server import Gateway
 
 UNION, FOLDER = "/mcp", "/mcp/"
+LISTEN = b"subscriptions/listen"
 TASK_HEADER = b"interlock-task"
 METHODS = ("POST", "GET", "DELETE")
 # A page in a browser can send requests to this machine: its Origin, and the Host that it was made to believe, tell.
@@ -64,7 +65,8 @@ class McpDoor:
     """All MCP servers of one gateway. `keep` takes what is known of tools; it may take its time.
 
     Rules: who comes from a page of elsewhere, or cannot prove who it is, is refused and recorded; a task token proves
-    the workload that it names, and one beside a key has to name the key's. It does NOT decide: the guard does.
+    the workload that it names, and one beside a key has to name the key's. Whoever listens proves it again with each
+    sweep, and whoever waits for an answer that it was good when it asked. It does NOT decide: the guard does.
     """
 
     servers: Mapping[str, Server]
@@ -100,7 +102,7 @@ class McpDoor:
             self._refuse(gateway, client, 403, reason, path)
             return
         try:
-            principal, task = self._proven(gateway, request.headers, presented, path)
+            principal, task = self._proven(gateway, request.headers, presented, path, gateway.rules.now_us())
         except IdentityError as refused:
             status, challenge = gateway.challenge(refused, path)
             self._refuse(gateway, client, status, refused.brief, path, challenge)
@@ -117,13 +119,22 @@ class McpDoor:
         # What was believed, and is an issuer's: perhaps to be exchanged, never to be sent on.
         subject = bare(presented) if gateway.issuers else ""
         inbound = Inbound(request.method, request.headers, request.body)
-        self.begin(gateway, client, inbound, server, principal, task, subject)
+        began_us = None if _listens(request) else gateway.rules.now_us()
+
+        def proof() -> object:
+            at_us = gateway.rules.now_us() if began_us is None else began_us
+            return self._proven(gateway, request.headers, presented, path, at_us)
+
+        self.begin(gateway, client, inbound, server, principal, task, subject, proof)
 
     def begin(
         self, gateway: "Gateway", client: Replying, inbound: Inbound, server: Server | Union, principal: Principal,
-        task: Task | None, subject: str = "",
+        task: Task | None, subject: str = "", proof: Callable[[], object] | None = None,
     ) -> None:  # fmt: skip
-        """Start the exchange of a caller who has proven who it is, perhaps by the token `subject`."""
+        """Start the exchange of a caller who has proven who it is, perhaps by the token `subject`.
+
+        `proof` proves it again; it raises IdentityError if that is not so any more.
+        """
         rules, now_us = gateway.rules, gateway.rules.now_us()
         if isinstance(server, Union):
             call = Call(principal, gateway.request_id(), "mcp", UNION, "", now_us)
@@ -131,7 +142,7 @@ class McpDoor:
         else:
             call = Call(principal, gateway.request_id(), "mcp", FOLDER + server.name, server.name, now_us)
             steps = mcp_exchange(inbound, server, call, rules, task, self.memories)
-        gateway.perform(McpPerformer(gateway, client, steps, call, self, subject))
+        gateway.perform(McpPerformer(gateway, client, steps, call, self, subject, proof))
 
     def _foreign(self, headers: Mapping[bytes, bytes]) -> str:
         """Why a request comes from where none may come from; empty if it does not."""
@@ -144,20 +155,19 @@ class McpDoor:
         return ""
 
     def _proven(
-        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str, path: str
+        self, gateway: "Gateway", headers: Mapping[bytes, bytes], presented: str, path: str, at_us: int
     ) -> tuple[Principal, Task | None]:
-        """Who asks, and for which task. Raises: IdentityError."""
-        now_us = gateway.rules.now_us()
+        """Who asks, and for which task, as it is at `at_us`. Raises: IdentityError."""
         scheme = _BEARER.match(presented)
         bare = presented[scheme.end() :] if scheme else presented
         if bare.startswith(PREFIX):
-            task = self.taskmaster.prove(bare, now_us)
+            task = self.taskmaster.prove(bare, at_us)
             return Principal(task.workload, f"task:{task.id}"), task
-        principal = gateway.prove(presented, path)
+        principal = gateway.prove(presented, path, at_us)
         shown = headers.get(TASK_HEADER, b"").decode("latin-1")
         if not shown:
             return principal, None
-        task = self.taskmaster.prove(shown, now_us)
+        task = self.taskmaster.prove(shown, at_us)
         if task.workload != principal.workload:
             raise IdentityError(f"the task is one of {task.workload}, the credential one of {principal.workload}")
         return principal, task
@@ -208,6 +218,11 @@ class McpDoor:
         await asyncio.gather(*(programs.close() for programs in self.programs.values()))
 
 
+def _listens(request: HttpRequest) -> bool:
+    """Whether a request opens a stream that ends when somebody ends it; the guard compares the header with the body."""
+    return request.method == "GET" or request.headers.get(METHOD_HEADER) == LISTEN
+
+
 class _Told:
     """Takes the answer that nobody waits for."""
 
@@ -241,12 +256,23 @@ class McpPerformer(Performer):
     """An exchange with an MCP server: one after the other, as many requests to it as the guard asks for."""
 
     def __init__(
-        self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor, subject: str
-    ) -> None:
+        self, gateway: "Gateway", client: Replying, exchange: McpExchange, call: Call, door: McpDoor, subject: str,
+        proof: Callable[[], object] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(gateway, client, exchange, call.upstream)
         self._subject = subject
+        self._proof = proof
         self._workload = call.principal.workload
         self._door = door
+
+    def prove(self) -> None:
+        """End it if its caller's credential does not hold any more; what waits for the client ends after that."""
+        try:
+            if self._proof:
+                self._proof()
+        except IdentityError as error:
+            self._failed = UpstreamError(f"was left: {error.brief}", where=self._upstream, status=401)
+            self.stop(self._failed)
 
     def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
         """What the guard is told of an answer; no header of it goes to the client."""

@@ -83,10 +83,14 @@ class Performer:
         self._client.on_writable = self._client_writable
         self._go(None)
 
-    def stop(self) -> None:
-        """The gateway stops: what still waits for the model is ended, and the client is told so."""
+    def stop(self, why: UpstreamError | None = None) -> None:
+        """What still waits for the model is ended, and the client is told so: `why`, else that the gateway stops."""
         if self._wait in (Wait.HEAD, Wait.DATA, Wait.OTHER):
-            self._throw(UpstreamError("was left, because interlock stops", where=self._upstream, status=503))
+            stopped = UpstreamError("was left, because interlock stops", where=self._upstream, status=503)
+            self._throw(why or stopped)
+
+    def prove(self) -> None:
+        """End it if its caller's credential does not hold any more, where that is to be."""
 
     # --- what happens on the wire ------------------------------------------------------------------------
 

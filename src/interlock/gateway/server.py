@@ -243,9 +243,9 @@ class Gateway:
         self.performing.add(performer)
         performer.start()
 
-    def prove(self, shown: str, path: str) -> Principal:
-        """Who shows this credential at `path`. Raises: IdentityError."""
-        return prove(self.keyring, self.issuers, shown, self.rules.now_us(), path)
+    def prove(self, shown: str, path: str, at_us: int | None = None) -> Principal:
+        """Who shows this credential at `path`, now or at `at_us`. Raises: IdentityError."""
+        return prove(self.keyring, self.issuers, shown, self.rules.now_us() if at_us is None else at_us, path)
 
     def challenge(self, error: IdentityError, path: str) -> tuple[int, bytes]:
         """Status and header of the refusal of a credential."""
@@ -319,7 +319,9 @@ class Gateway:
             self.log.append(ended._replace(verdict=Verdict.FAILED, reason=_where(error)))
 
     def sweep(self, now: float) -> None:
-        """End what is past its deadline at `now`, in the loop's time."""
+        """End what is past its deadline at `now`, in the loop's time, and whose credential does not hold any more."""
+        for performer in list(self.performing):
+            performer.prove()
         for client in [c for c in self.clients if c.deadline is not None and c.deadline <= now]:
             client.expire()
         for pool in self.pools.values():
