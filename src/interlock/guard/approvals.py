@@ -31,6 +31,7 @@ MOST_SHOWN = 40
 MOST_LOOKED_FOR = 10
 LONGEST_NAME = 128
 MAX_DEPTH = 64
+_BAD = frozenset({Origin.UNTRUSTED, Origin.MODEL})
 R = TypeVar("R")
 Asks: TypeAlias = Generator[Claim | Petition, Any, R]
 
@@ -138,8 +139,11 @@ class Approvals:
     def ask(
         self, asking: Asking, binding: str, digest: Callable[[str], str], now_us: int
     ) -> tuple[Approval | None, bool]:
-        """(the request that waits for this call, whether it is new); None if nobody is asked."""
-        if self._fresh is None:
+        """(the request that waits for this call, whether it is new); None if nobody is asked.
+
+        Nobody is asked about a call of which not every value that decides would be shown.
+        """
+        if self._fresh is None or len({(argument.name, value) for argument, value in asking.judged}) > MOST_SHOWN:
             return None, False
         for one in self._bound(binding):
             match one.standing(now_us):
@@ -212,11 +216,10 @@ def _request(
 
 
 def _all_shown(asking: Asking, digest: Callable[[str], str]) -> tuple[tuple[Shown, ...], int]:
-    """Every argument, those that were judged first; and how many are left out."""
+    """Every argument, those that were judged first, and of them what nobody vouches for; and how many are left out."""
     judged = {(argument.name, value): argument for argument, value in asking.judged}
-    out = [
-        _shown(name, value, argument.origins, argument.seen_in, digest) for (name, value), argument in judged.items()
-    ]
+    ordered = sorted(judged.items(), key=lambda one: _BAD.isdisjoint(one[1].origins))
+    out = [_shown(name, value, argument.origins, argument.seen_in, digest) for (name, value), argument in ordered]
     rest = [("arguments", asking.text)] if asking.arguments is None else _leaves(asking.arguments, "", 0)
     count = len(out)
     for name, value in rest:
@@ -255,10 +258,10 @@ def _leaves(value: object, name: str, depth: int) -> Iterator[tuple[str, str]]:
     """(dotted name, text) of all that an argument holds."""
     if depth > MAX_DEPTH:
         yield name, "(nested too deeply)"
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and (value or depth == 0):
         for key, inner in value.items():
             yield from _leaves(inner, f"{name}.{key[:64]}" if name else key[:64], depth + 1)
-    elif isinstance(value, list):
+    elif isinstance(value, list) and value:
         for inner in value:
             yield from _leaves(inner, name, depth + 1)
     else:
