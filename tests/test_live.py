@@ -10,9 +10,10 @@ import pytest
 from interlock.app import open_store
 from interlock.config import Settings, load
 from interlock.identity.keys import mint
+from interlock.live import Live
 from interlock.mcp.pins import offered
 from interlock.model.record import Record, RecordKind, Verdict
-from interlock.rulebook import now_us
+from interlock.rulebook import now_us, trial
 from interlock.store.segments import read
 from interlock.testing.model import ModelServer, Say
 from interlock.up import serving
@@ -98,7 +99,7 @@ def test_rules_change_under_traffic_and_no_request_is_dropped(installed: Install
 
             asking = [asyncio.create_task(keep_asking()) for _ in range(CLIENTS)]
             for closed in (True, False, True):
-                installed.cedar.write_text(DENY if closed else "")
+                installed.cedar.write_text(DENY if closed else "// nothing")
                 up.reload()
                 await installed.until(up.gateway, 403 if closed else 200)
             stop.set()
@@ -107,7 +108,7 @@ def test_rules_change_under_traffic_and_no_request_is_dropped(installed: Install
     run(work)
     assert set(statuses) == {200, 403}
     life = installed.life()
-    assert {record.reason for record in life} == {"reloaded"}
+    assert {record.reason for record in life} == {"reloaded", "reloaded; these policies are gone: closed"}
     assert len({record.policy_hash for record in life}) == 2
 
 
@@ -172,3 +173,88 @@ def test_a_policy_that_waits_for_a_tool_is_taken_over_once_the_tool_is_approved(
     run(work)
     assert "nobody has said what arguments it has" in said[0]
     assert len(said) == 1
+
+
+class Watched:
+    """What is in force for an installation, looked at by hand."""
+
+    def __init__(self, installed: Installation) -> None:
+        self.rules = trial(installed.settings)
+        self.said: list[str] = []
+        self.records: list[Record] = []
+        self.live = Live(installed.settings, self, self.records.append, self.said.append, tuple, lambda: 0)
+
+    def ids(self) -> set[str]:
+        return {policy.id for policy in self.rules.policies.loaded}
+
+
+def test_a_file_that_is_just_being_written_is_not_taken_over(installed: Installation) -> None:
+    both = f"{DENY}\n{DENY.replace('closed', 'shut')}"
+    installed.cedar.write_text(both)
+
+    async def work() -> None:
+        watched = Watched(installed)
+        await watched.live.look()
+        installed.cedar.write_text(DENY)  # cut between two policies
+        await watched.live.look()
+        installed.cedar.write_text(both + " ")
+        await watched.live.look()
+        assert watched.records == []
+        await watched.live.look()
+        assert [record.reason for record in watched.records] == ["reloaded"]
+        assert watched.ids() >= {"closed", "shut"}
+
+    run(work)
+
+
+@pytest.mark.parametrize("which", ["cedar", "file"])
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_empty_file_does_not_take_a_policy_away(installed: Installation, which: str, asked: bool) -> None:
+    installed.cedar.write_text(DENY)
+    path: Path = getattr(installed, which)
+
+    def empty() -> None:
+        path.write_text(" \n")
+
+    async def work() -> None:
+        watched = Watched(installed)
+        empty()
+        for _ in range(3):
+            await watched.live.look(asked=asked)
+        assert "closed" in watched.ids()
+        assert {record.verdict for record in watched.records} == {Verdict.FAILED}
+        assert "it is empty, and it was not" in watched.said[0]
+        assert str(path) in watched.said[0]
+        assert watched.live.exceptions
+
+    run(work)
+
+
+def test_policies_that_are_gone_are_named(installed: Installation) -> None:
+    installed.cedar.write_text(f"{DENY}\n{DENY.replace('closed', 'shut')}")
+
+    async def work() -> None:
+        watched = Watched(installed)
+        installed.cedar.write_text(DENY)
+        await watched.live.look()
+        await watched.live.look()
+        assert watched.said == ["settings reloaded; these policies are gone: shut"]
+        assert watched.records[-1].reason == "reloaded; these policies are gone: shut"
+        assert watched.ids() >= {"closed"}
+
+    run(work)
+
+
+def test_a_policy_file_that_is_named_anew_is_looked_at_twice_as_well(installed: Installation) -> None:
+    async def work() -> None:
+        watched = Watched(installed)
+        (installed.file.parent / "more.cedar").write_text(DENY)
+        installed.write("", "")
+        installed.file.write_text(installed.file.read_text().replace('"own.cedar"', '"own.cedar", "more.cedar"'))
+        for _ in range(2):
+            await watched.live.look()
+        assert "closed" not in watched.ids()
+        await watched.live.look()
+        assert "closed" in watched.ids()
+
+    run(work)

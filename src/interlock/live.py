@@ -1,9 +1,10 @@
 """The settings and rules that are in force while a gateway runs, and how new ones take their place.
 
 The file of the settings, the policies that it names, and labels that were set on the console are looked at once in a
-second; SIGHUP looks at once. New rules are made beside the traffic. An exchange ends under the rules it began with;
-what was counted and remembered goes on. What is not valid changes nothing, and that is said: in the log, on stderr, and
-among the exceptions until it is mended.
+second; SIGHUP looks at once. Files are taken over when two looks in a row show them alike, so that one which is just
+being written is not. New rules are made beside the traffic. An exchange ends under the rules it began with; what was
+counted and remembered goes on. What is not valid changes nothing, and neither does a file that held something and is
+empty; that is said: in the log, on stderr, and among the exceptions until it is mended. So are policies that are gone.
 """
 
 import asyncio
@@ -18,11 +19,13 @@ from interlock.governance.exceptions import Loosening
 from interlock.guard import Rules
 from interlock.mcp.labels import SetLabels
 from interlock.mcp.pins import Pin
-from interlock.model.errors import AuditError, InterlockError, StoreError
+from interlock.model.errors import AuditError, ConfigError, InterlockError, StoreError
 from interlock.model.record import Record, RecordKind, Verdict
 from interlock.rulebook import RELOADED, now_us, policy_paths, renewed, waits_for_restart
 
 LOOK_S = 1.0
+# Between two looks at once.
+SETTLE_S = 0.1
 _LONGEST = 500
 
 
@@ -59,7 +62,10 @@ class Live:
         self._known: tuple[tuple[Pin, ...], tuple[SetLabels, ...]] = (), ()
         self._read_at: int | None = None
         self._wake = asyncio.Event()
-        self._seen = self._look()
+        self._watched = policy_paths(settings)
+        self._before = self._seen = self._look()
+        paths = (*self._watched, *([settings.file] if settings.file else ()))
+        self._filled = frozenset(path for path in paths if not _is_empty(path))
         self._refused: InterlockError | None = None
         self._waits: tuple[str, ...] = ()
 
@@ -93,40 +99,62 @@ class Live:
             except TimeoutError:
                 asked = False
             self._wake.clear()
-            try:
-                seen = await asyncio.to_thread(self._look)
-                if asked or seen != self._seen:
-                    self._seen = seen
-                    await self._take_over()
-            except InterlockError as error:
-                self._refuse(error)
-            except Exception as error:  # noqa: BLE001 - the process's edge: nobody else would hear of it
-                self._refuse(InterlockError(f"a fault in interlock itself: {type(error).__name__}"))
+            await self.look(asked=asked)
 
-    async def _take_over(self) -> None:
-        said, after, seen = await asyncio.to_thread(self._made, self._ruled.rules)
+    async def look(self, *, asked: bool = False) -> None:
+        """Look once (twice if it was `asked` for), and take over what has changed and is as it was a look ago."""
+        try:
+            if asked:
+                self._before = await asyncio.to_thread(self._look)
+                await asyncio.sleep(SETTLE_S)
+            before, seen = self._before, await asyncio.to_thread(self._look)
+            self._before = seen
+            if before[0] == seen[0] and (asked or seen != self._seen):
+                self._seen = seen
+                await self._take_over(seen)
+        except InterlockError as error:
+            self._refuse(error)
+        except Exception as error:  # noqa: BLE001 - the process's edge: nobody else would hear of it
+            self._refuse(InterlockError(f"a fault in interlock itself: {type(error).__name__}"))
+
+    async def _take_over(self, looked: tuple[object, ...]) -> None:
+        said, after, seen, filled = await asyncio.to_thread(self._made, self._ruled.rules)
+        if seen[0] != looked[0]:
+            # They have just been written again, or others are named, which nobody has looked at yet.
+            self._watched, self._before, self._seen = policy_paths(said), seen, ()
+            return
         waits = waits_for_restart(self.settings, said)
+        gone = sorted({one.id for one in self.rules.policies.loaded} - {one.id for one in after.policies.loaded})
         self.settings = dataclasses.replace(self.settings, **{name: getattr(said, name) for name in RELOADED})
         self._ruled.rules = after
-        self._refused, self._waits, self._seen = None, waits, seen
+        self._refused, self._waits, self._seen, self._filled = None, waits, seen, filled
         reason = "reloaded"
+        if gone:
+            reason += f"; these policies are gone: {', '.join(gone)}"
         if waits:
             reason += f"; these sections wait for a restart: {', '.join(waits)}"
+        if gone or waits:
             self._tell(f"settings {reason}")
         self._record(Verdict.ALLOWED, reason)
 
-    def _made(self, before: Rules) -> tuple[Settings, Rules, tuple[object, ...]]:
-        """(what the files say, the rules of it, the state of the files). Raises: InterlockError.
+    def _made(self, before: Rules) -> tuple[Settings, Rules, tuple[object, ...], frozenset[Path]]:
+        """(what the files say, the rules of it, their state, those that hold something). Raises: InterlockError.
 
-        The state is looked at before each file is read: what is written meanwhile is seen the next time.
+        The state is looked at after all is read: what was written meanwhile shows in it.
         """
         file = self.settings.file
-        stamp = _stamp(file) if file else ()
         said = load(str(file), str(self.settings.data)) if file else self.settings
-        files = stamp, *map(_stamp, policy_paths(said))
+        paths = policy_paths(said)
+        every = {file, *paths} if file else {*paths}
+        empty = {path for path in every if _is_empty(path)}
+        for path in sorted(empty & self._filled):
+            hint = "write it whole; a file that is to hold nothing can hold a comment"
+            raise ConfigError("it is empty, and it was not", where=str(path), hint=hint)
+        filled = frozenset(every - empty)
         pins, labels = tuple(self._pins()), self._labels()
         after = renewed(before, said, pins, labels)
-        return said, after, (files, labels, _approved(pins, said))
+        files = _stamp(file) if file else (), *map(_stamp, paths)
+        return said, after, (files, labels, _approved(pins, said)), filled
 
     def _refuse(self, error: InterlockError) -> None:
         self._refused = error
@@ -144,7 +172,7 @@ class Live:
     def _look(self) -> tuple[object, ...]:
         """What tells one state of the files, of labels and of the tools that are approved from another."""
         file = self.settings.file
-        files = _stamp(file) if file else (), *map(_stamp, policy_paths(self.settings))
+        files = _stamp(file) if file else (), *map(_stamp, self._watched)
         # The keys are read from the same store, where that is said; until then what was known counts.
         with contextlib.suppress(StoreError):
             if (version := self._version()) != self._read_at:
@@ -159,6 +187,13 @@ def _approved(pins: Iterable[Pin], settings: Settings) -> tuple[tuple[str, str, 
     if not settings.policy.files:
         return ()
     return tuple(sorted((pin.server, pin.tool, pin.digest) for pin in pins if pin.digest))
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return not path.read_bytes().strip()
+    except OSError:
+        return False  # whoever reads it next says so
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ replay   decide again what the audit log holds, and show what would differ
 suggest  print a manifest for each workload: the models and tools that it was
          permitted, by the log, and no others
 mode     set the force of a policy in interlock.toml; a running gateway takes it
-         over within about a second
+         over within about two seconds
          enforce: it refuses. ask: it refuses until a person approves.
          observe: it refuses nothing, and what it would refuse is noted.
 

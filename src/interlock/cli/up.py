@@ -12,8 +12,8 @@ is given HTTPS_PROXY, and the authority to trust, as printed. Stops on SIGINT
 or SIGTERM, after the answers under way.
 
 Policies, workloads, tools, limits and prices can change meanwhile: changed
-files are in force within about a second, or at once on SIGHUP. Files that are
-not valid change nothing; what else has changed waits for a restart.
+files are in force within about two seconds, or at once on SIGHUP. Files that
+are not valid change nothing; what else has changed waits for a restart.
 """
 
 import argparse
