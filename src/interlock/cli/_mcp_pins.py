@@ -2,7 +2,12 @@
 
 import argparse
 import asyncio
+import contextlib
+import hashlib
+import json
+import sys
 import time
+from collections.abc import Collection, Iterable
 
 from interlock.app import ToolReviews
 from interlock.cli._operator_log import operator, operator_log
@@ -17,6 +22,8 @@ from interlock.store.sql import SqlStore
 _COLOURS = {Severity.LOW: "dim", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "red"}
 # Of a text that is shown beside another one.
 LONGEST = 600
+# Of a digest, so many digits name a definition: nobody finds another one with the same.
+DIGITS = 16
 
 
 def print_list(settings: Settings, store: SqlStore) -> int:
@@ -47,14 +54,21 @@ def print_list(settings: Settings, store: SqlStore) -> int:
 
 def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
     """What is new or changed of a server's tools: in words, and place by place; 1 if there is something."""
-    from rich.padding import Padding
-
     out = console()
-    _known(store, server)
-    waiting = [one for one in ToolReviews(store).of(settings) if one.pin.server == server and one.waits]
+    waiting = _waiting(settings, store, server)
     if not waiting:
         out.print(f"everything that {shown(server)} offers is approved")
         return 0
+    _print_waiting(waiting)
+    out.print(f"\nto allow one of them: interlock mcp approve {shown(server)} TOOL@DIGEST")
+    out.print(f"to allow all: interlock mcp approve {shown(server)} --all --digest {_of_all(waiting)}")
+    return 1
+
+
+def _print_waiting(waiting: Iterable[Reviewed]) -> None:
+    from rich.padding import Padding
+
+    out = console()
     for one in waiting:
         pin = one.pin
         if pin.standing is Standing.NEW:
@@ -63,6 +77,7 @@ def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
         else:
             out.print(f"[bold]{shown(pin.tool)}[/] is not what was approved on {_date(pin)}")
             told = [(change.severity, change.words) for change in one.changes]
+        out.print(Padding(f"digest {pin.seen_digest[:DIGITS]}", (0, 0, 0, 2)))
         for severity, words in told:
             out.print(Padding(f"[{_COLOURS[severity]}]{severity.value}[/] {shown(_cut(words))}", (0, 0, 0, 2)))
         for place, was, now in differences(pin):
@@ -71,32 +86,84 @@ def print_differences(settings: Settings, store: SqlStore, server: str) -> int:
                 out.print(Padding(f"[red]- {shown(_cut(was))}[/]", (0, 0, 0, 4)))
             if now:
                 out.print(Padding(f"[green]+ {shown(_cut(now))}[/]", (0, 0, 0, 4)))
-    out.print(f"\nto allow it: interlock mcp approve {shown(server)} --all, or the names of tools")
-    return 1
 
 
 def approve(settings: Settings, store: SqlStore, args: argparse.Namespace) -> int:
-    """Approve what a server offers now, on record; 1 if it has changed meanwhile."""
-    out, known = console(), {pin.tool: pin for pin in _known(store, args.server)}
-    if args.all == bool(args.tool):
-        raise UsageError("name the tools, or give --all")
-    if unknown := [tool for tool in args.tool if tool not in known]:
-        hint = "see: interlock mcp list"
-        raise UsageError(f"{args.server} has not offered {', '.join(map(repr, unknown))}", hint=hint)
-    chosen = known.values() if args.all else [known[tool] for tool in args.tool]
-    waiting = [pin for pin in chosen if pin.standing is not Standing.APPROVED]
-    who, now_us = operator(), time.time_ns() // 1000
-    if waiting:
+    """Approve the definitions that somebody has seen, on record; 1 if one is another by now.
+
+    Which was seen says its digest; without one it is shown here, and asked for.
+    """
+    out, who, now_us = console(), operator(), time.time_ns() // 1000
+    chosen, other = _chosen(settings, store, args)
+    pins = [one.pin for one in chosen]
+    if pins:
         with operator_log(settings) as log:
-            numbers = [log.append(approval_record(pin, who, now_us)) for pin in waiting]
+            numbers = [log.append(approval_record(pin, who, now_us)) for pin in pins]
             asyncio.run(log.durable(numbers[-1]))
-    missed = store.approve_pins([pin.approved(who, now_us) for pin in waiting])
-    for pin in waiting:
-        state = "offered otherwise by now, not approved" if pin.tool in missed else "approved"
-        out.print(f"{shown(pin.tool)}: {state}")
-    if not waiting:
+    missed = {*other, *store.approve_pins([pin.approved(who, now_us) for pin in pins])}
+    for tool in dict.fromkeys([*(pin.tool for pin in pins), *other]):
+        state = "offered otherwise by now, not approved" if tool in missed else "approved"
+        out.print(f"{shown(tool)}: {state}")
+    if not pins and not other:
         out.print("nothing of it waits for approval")
     return 1 if missed else 0
+
+
+def _chosen(settings: Settings, store: SqlStore, args: argparse.Namespace) -> tuple[list[Reviewed], list[str]]:
+    """What is to be approved; and the names of what was meant, and is another by now. Raises: UsageError."""
+    if args.all == bool(args.tool) or (args.digest and not args.all):
+        raise UsageError("name the tools, or give --all", hint="TOOL@DIGEST, or --all --digest DIGEST")
+    known = {pin.tool for pin in _known(store, args.server)}
+    waiting = {one.pin.tool: one for one in _waiting(settings, store, args.server)}
+    if args.all:
+        meant = dict.fromkeys(waiting, "")
+        if args.digest:
+            same = _is_digest(args.digest) and _of_all(waiting.values()) == args.digest
+            return ([*waiting.values()], []) if same else ([], [*waiting])
+    else:
+        meant = dict(_named(word, known) for word in args.tool)
+    if unknown := [tool for tool in meant if tool not in known]:
+        hint = "see: interlock mcp list"
+        raise UsageError(f"{args.server} has not offered {', '.join(map(repr, unknown))}", hint=hint)
+    seen = [one for tool, one in waiting.items() if meant.get(tool)]
+    right = [one for one in seen if one.pin.seen_digest.startswith(meant[one.pin.tool])]
+    unseen = [one for tool, one in waiting.items() if meant.get(tool) == ""]
+    return right + _asked(unseen, args.server), [one.pin.tool for one in seen if one not in right]
+
+
+def _asked(unseen: list[Reviewed], server: str) -> list[Reviewed]:
+    """These, once the person at the terminal has seen them and says yes. Raises: UsageError without one, or on a no."""
+    if not unseen:
+        return []
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        hint = f"see it with interlock mcp diff {server}, and name the digest that stands there: TOOL@DIGEST"
+        raise UsageError("nobody says which definition was seen", hint=hint)
+    _print_waiting(unseen)
+    with contextlib.suppress(EOFError):
+        if input("\napprove this? [y/N] ").strip().lower() in ("y", "yes"):
+            return unseen
+    raise UsageError("nothing was approved")
+
+
+def _named(word: str, known: Collection[str]) -> tuple[str, str]:
+    """The tool that somebody names, and the digest of the definition, if that is named too."""
+    tool, _, digest = word.rpartition("@")
+    return (tool, digest) if tool in known and _is_digest(digest) else (word, "")
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) >= DIGITS and set(text) <= set("0123456789abcdef")
+
+
+def _of_all(waiting: Iterable[Reviewed]) -> str:
+    """The digest of all that waits of a server."""
+    offer = [[one.pin.tool, one.pin.seen_digest] for one in waiting]
+    return hashlib.sha256(json.dumps(sorted(offer)).encode()).hexdigest()[:DIGITS]
+
+
+def _waiting(settings: Settings, store: SqlStore, server: str) -> list[Reviewed]:
+    _known(store, server)
+    return [one for one in ToolReviews(store).of(settings) if one.pin.server == server and one.waits]
 
 
 def _known(store: SqlStore, server: str) -> tuple[Pin, ...]:

@@ -2,7 +2,8 @@
 
 list     the servers behind the gateway, and whether their tools are approved
 diff     what a server offers that is new, or not what was approved
-approve  allow what it offers now; a running gateway notices by itself
+approve  allow the definitions that you saw, by the digests that diff shows;
+         on a terminal they are shown, and asked for. A running gateway notices
 add      put a server into interlock.toml, and say what its clients need
 import   put the servers of a client's configuration there, and the client
          behind interlock
@@ -45,10 +46,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing = commands.add_parser("list", help="show the servers and their tools")
     diff = commands.add_parser("diff", help="show what is new or changed")
     diff.add_argument("server", metavar="SERVER")
-    approve = commands.add_parser("approve", help="approve what a server offers now")
+    approve = commands.add_parser("approve", help="approve what you have seen of a server's offer")
     approve.add_argument("server", metavar="SERVER")
-    approve.add_argument("tool", metavar="TOOL", nargs="*")
+    approve.add_argument("tool", metavar="TOOL[@DIGEST]", nargs="*", help="as `interlock mcp diff` shows it")
     approve.add_argument("--all", action="store_true", help="all of it")
+    approve.add_argument("--digest", default="", help="with --all: the digest of all that `interlock mcp diff` showed")
     label = commands.add_parser("label", help="derive the labels of tool definitions on stdin")
     label.add_argument("--jsonl", action="store_true", required=True, help="JSON lines in and out")
     wrap = commands.add_parser("wrap", help="a server on stdin and stdout, guarded")
