@@ -20,7 +20,7 @@ from interlock.console.settings import ConsoleSettings
 from interlock.gateway.launch import LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.settings import GatewaySettings, Upstream
 from interlock.governance.settings import Manifest
-from interlock.guard.mcp.settings import McpServer, check_server
+from interlock.guard.mcp.settings import McpServer, check_names, check_server
 from interlock.guard.settings import LimitSettings, PriceSettings, limit, rate
 from interlock.guard.vault import PseudonymSettings
 from interlock.identity.settings import (
@@ -170,6 +170,11 @@ def load(file: str | None = None, data: str | None = None, env: Mapping[str, str
     for key, check in CHECKS.items():
         for name, table in tables[key].items():
             _checked(check, TABLES[key][0], name, table, path, text)
+    try:
+        check_names(tables["mcp_servers"], sections["gateway"].mcp_separator)
+    except ConfigError as error:
+        where = _where(path, text, "", f"mcp.servers.{error.where}")
+        raise ConfigError(error.what, where=where, hint=error.hint) from None
     _checked(lambda _, table: check_resource(table), "identity", "", sections["identity"], path, text)
     for name, server in tables["mcp_servers"].items():
         if server.client and server.client not in tables["clients"]:

@@ -111,7 +111,7 @@ def _taken(name: str, entry: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
 def _name(key: str, there: set[str]) -> str:
     """What a server is called here: as in the client's file, as far as that can stand in an address and is free."""
-    name = base = re.sub(r"[^A-Za-z0-9_-]+", "-", key).strip("-")[:60] or "server"
+    name = base = re.sub(r"[^A-Za-z0-9_-]+|__+", "-", key).strip("-_")[:60] or "server"
     number = 1
     while name in there:
         number += 1

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ _KINDS = frozenset({"string", "integer", "boolean"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _WRAPPED = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
-_DECIMAL = re.compile(r"-?\d{1,30}(?:\.0+)?")
+_DECIMAL = re.compile(r"-?[0-9]{1,30}(?:\.0+)?")
 MAX_DEPTH = 32
 
 
@@ -80,8 +81,18 @@ def _equal(kind: object, said: str, shown: str) -> bool:
     return said == shown
 
 
-def _marked(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, object]]:
-    """(path of properties, token, type) of each argument that is to be repeated; no `$ref` is followed."""
+def _marked(schema: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str, object]]:
+    """(path of properties, token, type) of each argument that is to be repeated.
+
+    Not those that would share a header, whose names know no case: which of them it repeats nobody could tell.
+    """
+    found = list(_marks(schema))
+    held = Counter(token.lower() for _, token, _ in found)
+    return [one for one in found if held[one[1].lower()] == 1]
+
+
+def _marks(schema: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, object]]:
+    """Every mark of a schema; no `$ref` is followed."""
     left: list[tuple[tuple[str, ...], object]] = [((), schema)]
     while left:
         path, node = left.pop()

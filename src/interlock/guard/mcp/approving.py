@@ -27,7 +27,7 @@ from interlock.policy.looks import visible
 # The name of our question among those of 2026-07-28, and that of the one switch in its form.
 QUESTION, FOR_TASK = "interlock-approval", "for_the_task"
 STATE = "ila1."
-_STATE = re.compile(r"ila1\.(a-[0-9a-f]{1,30})\.(\d{1,20})\.([0-9a-f]{8,64})")
+_STATE = re.compile(r"ila1\.(a-[0-9a-f]{1,30})\.([0-9]{1,20})\.([0-9a-f]{8,64})")
 NOT_ASKED = "It comes with an answer to a question that this caller was not asked, or not any more."
 _FORM = {
     "type": "object",

@@ -23,6 +23,8 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9:]{2,5})?)?"
 )
 _SILENT = ("content", "_meta", "resultType", "ttlMs", "cacheScope")
+# Parts of one result, each of which is a step on record.
+MOST_BLOCKS = 1_000
 # A whole number above this has digits enough to be a text.
 MOST_NUMBER = 2**53
 
@@ -32,6 +34,10 @@ def received(
 ) -> dict[str, Any]:
     """A tool's result as it goes on; a notice in its place if something in it may not."""
     output = labels.output if labels else Origin.UNTRUSTED
+    content = result.get("content")
+    if isinstance(content, list) and len(content) > MOST_BLOCKS:
+        visit.block("tool_result", call.name, f"It has {len(content):,} parts, and may have {MOST_BLOCKS:,}.")
+        return withheld()
     for event in events(result, call):
         if visit.receive(event, output, labels):
             return withheld()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from interlock.guard.commands import ClientGoneError, Read
+from interlock.guard.commands import ClientGoneError, Note, Read
 from interlock.guard.mcp.asks import EVERYTHING, offered, pass_on, show
 from interlock.guard.mcp.commands import Answered, Await, Bell, Send, Steps, Tell
 from interlock.guard.mcp.heard import heard
@@ -38,6 +38,8 @@ AGAIN_S = 0.2
 LAST_ID = b"last-event-id"
 # Messages of one answer before its end. Progress comes a few times a second.
 MOST_MESSAGES = 100_000
+# What is said before an answer comes into records of so many steps each.
+MOST_STEPS = 100
 
 
 class SessionLostError(UpstreamError):
@@ -226,6 +228,9 @@ def _aside(visit: Visit, link: Link, message: Request | Notification) -> Steps[N
         yield from pass_on(visit, link, message)
     elif visit.may_stream and (told := heard(visit, message)):
         yield from show(visit, told)
+    if len(visit.steps) >= MOST_STEPS:
+        yield Note(visit.log.answer(OK, tuple(visit.steps)))
+        visit.steps.clear()
 
 
 def _discovered(visit: Visit) -> Steps[Link | None]:

@@ -1,6 +1,7 @@
 """What can be set about an MCP server behind the gateway."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock.model.errors import ConfigError
@@ -97,6 +98,22 @@ def check_server(name: str, server: McpServer) -> None:
         raise ConfigError(
             f"MCP server {name!r} is started, so its credential is a variable", where="api_key_env", hint=hint
         )
+
+
+def check_names(names: Iterable[str], separator: str) -> None:
+    """Refuse names with which a tool of one server could be called like another's, where all servers are one.
+
+    Raises: ConfigError that names the server in its `where`.
+    """
+    known = sorted(names)
+    for name in known:
+        if separator and separator in name:
+            hint = "give it a name without it, or set gateway.mcp_separator to something else"
+            raise ConfigError(f"MCP server {name!r} has {separator!r} in its name", where=name, hint=hint)
+        for other in known:
+            if name != other and f"{name}{separator}".startswith(f"{other}{separator}"):
+                hint = f"give one of them another name: with {separator!r} behind it the other begins like it"
+                raise ConfigError(f"MCP servers {other!r} and {name!r} look alike", where=name, hint=hint)
 
 
 def check_files(what: str, files: tuple[str, ...]) -> None:
