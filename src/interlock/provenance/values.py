@@ -8,7 +8,7 @@ seen, which allows less.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -164,6 +164,12 @@ class Conversation:
             self._asked_for = self._days = None
         self.tainted = self.tainted or origin is Origin.UNTRUSTED
         return origin
+
+    def describe(self, definitions: Sequence[ToolDefinition]) -> None:
+        """What tools say of themselves now, in the place of all that was described before."""
+        if self._described != [*definitions]:
+            self._described = [*definitions]
+            self._places = None
 
     def overhear(self, call: ToolCall) -> None:
         """A call that the same agent made elsewhere: what it said is no news in the results that come now."""

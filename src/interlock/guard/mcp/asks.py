@@ -97,12 +97,19 @@ def take_answer(visit: Visit, response: Response) -> Steps[None]:
     if asked is None:
         raise MessageError(messages.INVALID_REQUEST, "this client was not asked for this")
     answer = checked(visit, asked.method, response)
+    say(visit, asked.method, answer.result)
     yield Note(visit.log.answer(202, tuple(visit.steps)))
     if asked.link is None:
         asked.answer = answer
         yield Ring(asked.bell)
     else:
         yield give(asked.link, asked.id, answer)
+
+
+def say(visit: Visit, name: str, answers: object) -> None:
+    """Remember what a client has answered: it is no news if a result holds it later. `name` is what that goes to."""
+    if answers:
+        visit.asked(ToolCall((), visit.call.request, name, encode({"answers": answers}).decode()))
 
 
 def give(link: Link, id_: Id, answer: Response) -> Tell:

@@ -8,7 +8,7 @@ from interlock.guard.commands import Note
 from interlock.guard.mcp.asks import LEAK, leaks
 from interlock.guard.mcp.commands import Steps
 from interlock.guard.mcp.content import received, withheld
-from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.parking import RETRY, answerable, opened
 from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.tools import refreshed
@@ -73,6 +73,7 @@ def discover(visit: Visit, link: Link) -> Steps[dict[str, Any]]:
 def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
     """The result of a request that only reads: a list, a resource, a prompt, a completion."""
     method = request.method
+    request = request._replace(params=answerable(visit, method, request.params))
     call = ToolCall((), visit.call.request, method, encode(request.params).decode())
     refused = denied(visit, request)
     step = Step(
@@ -86,6 +87,8 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
         policies=refused.policies if refused else (),
     )
     yield Note(visit.log.request(0, (step,), refused))
+    said = {key: value for key, value in request.params.items() if key != "_meta"}
+    visit.asked(call._replace(arguments=encode(said).decode()))
     if refused and method in LISTS:
         return {LISTS[method]: []}
     if refused:
@@ -97,6 +100,7 @@ def read_other(visit: Visit, link: Link, request: Request) -> Steps[dict[str, An
     except UnwelcomeError as error:
         raise MessageError(INVALID_PARAMS, "the result was withheld", id=request.id) from error
     if result.get("resultType") == INPUT_REQUIRED:
+        opened(visit, method, params, result)
         return result
     if method in ("resources/list", "resources/templates/list"):
         _note_listed(visit, result)

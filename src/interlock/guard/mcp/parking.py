@@ -30,6 +30,7 @@ RETRY = ("inputResponses", "requestState")
 KEY = "asked"
 # How long a user may think, and a server after that.
 ANSWER_S = 600.0
+UNASKED = "It answers what nobody has asked."
 
 
 class PartedError(Exception):
@@ -105,6 +106,31 @@ def call_digest(method: str, params: Mapping[str, Any]) -> bytes:
     """What makes two requests the same call: everything but what a client adds when it asks again."""
     rest = {key: value for key, value in params.items() if key not in (*RETRY, "_meta")}
     return hashlib.sha256(canonical([method, rest])).digest()
+
+
+def opened(visit: Visit, method: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+    """A client of the newer era gets this result: what it is asked there, it may answer."""
+    asked = result.get("inputRequests")
+    if isinstance(asked, dict):
+        visit.server.questions.put(_question(visit, method, params), frozenset(asked))
+
+
+def answerable(visit: Visit, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A request without the answers to what nobody has asked this caller about this request."""
+    answers, state = params.get("inputResponses"), params.get("requestState")
+    parked = visit.server.parked.get(state) if isinstance(state, str) else None
+    open_ = frozenset({KEY}) if parked else visit.server.questions.get(_question(visit, method, params)) or frozenset()
+    given = {key: value for key, value in answers.items() if key in open_} if isinstance(answers, dict) else {}
+    if "inputResponses" in params and given != answers:
+        visit.block("client_answer", method, UNASKED)
+    rest = {key: value for key, value in params.items() if key != "inputResponses"}
+    return rest | ({"inputResponses": given} if given else {})
+
+
+def _question(visit: Visit, method: str, params: Mapping[str, Any]) -> bytes:
+    """Who asks what, in which task."""
+    who = [visit.call.principal.workload, visit.call.principal.credential, visit.task.id if visit.task else ""]
+    return hashlib.sha256(canonical(who) + call_digest(method, params)).digest()
 
 
 def _part(visit: Visit, parked: Parked, question: dict[str, Any]) -> Steps[None]:

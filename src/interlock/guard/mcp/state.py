@@ -26,6 +26,8 @@ SESSION_US = 3_600 * 1_000_000
 MOST_LISTED = 10_000
 # States of requests that wait for more of their client, by their digests.
 MOST_STATES = 10_000
+# Requests of one server whose clients were asked for more by their results.
+MOST_QUESTIONS = 10_000
 # Calls of one server that wait for their clients to ask again.
 MOST_PARKED = 1_000
 
@@ -186,6 +188,7 @@ class Server:
     under_way: dict[tuple[str, str, Id], Bell] = field(default_factory=dict)
     parked: Recent[str, Parked] = field(default_factory=lambda: Recent(MOST_PARKED))
     states: Recent[bytes, bool] = field(default_factory=lambda: Recent(MOST_STATES))
+    questions: Recent[bytes, frozenset[str]] = field(default_factory=lambda: Recent(MOST_QUESTIONS))
     listed: Recent[str, bool] = field(default_factory=lambda: Recent(MOST_LISTED))
     asked: int = 0
     others: Mapping[str, "Server"] = field(default_factory=dict)

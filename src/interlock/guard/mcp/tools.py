@@ -10,11 +10,11 @@ from interlock.guard.commands import Note
 from interlock.guard.inspect import Inspected, logged
 from interlock.guard.mcp.approving import STATE, asker
 from interlock.guard.mcp.approving import permitted as approved
-from interlock.guard.mcp.asks import LEAK, leaks
+from interlock.guard.mcp.asks import LEAK, leaks, say
 from interlock.guard.mcp.commands import Keep, Steps
 from interlock.guard.mcp.content import received, withheld
 from interlock.guard.mcp.link import ask
-from interlock.guard.mcp.parking import RETRY
+from interlock.guard.mcp.parking import RETRY, answerable, opened
 from interlock.guard.mcp.rounds import UnwelcomeError, retried, settled
 from interlock.guard.mcp.state import INSTRUCTIONS, Link
 from interlock.guard.mcp.visit import OUT_OF_TASK, Visit
@@ -145,7 +145,9 @@ def call_tool(
     judge, verdict, denied = _judged(visit, call, definition)
     question: dict[str, Any] | None = None
     ours = str(request.params.get("requestState", "")).startswith(STATE)
+    request = request if ours else request._replace(params=answerable(visit, request.method, request.params))
     again = [] if ours else retried(visit, request.params)
+    say(visit, name, again)
     if again and leaks(visit, again):
         denied = denied or Deny(LEAK)
     elif verdict.asking:
@@ -167,6 +169,7 @@ def call_tool(
     except UnwelcomeError:
         return withheld()
     if result.get("resultType") == INPUT_REQUIRED:
+        opened(visit, request.method, request.params, result)
         return result
     return received(visit, result, call, derive(name, definition, visit.rules.tools))
 
@@ -183,7 +186,9 @@ def _judged(
     """What the guard says of a call; what is not approved is refused, whatever policy says of it."""
     offered = {call.name: definition} if definition else {}
     memory, session = visit.memory, visit.log.session
-    inspected = Inspected(memory.conversation, offered, (), (), (), (), session, None, memory.confidential)
+    conversation = memory.conversation
+    conversation.describe(_descriptions(visit))
+    inspected = Inspected(conversation, offered, (), (), (), (), session, None, memory.confidential)
     judge = AnswerJudge(visit.call, inspected, visit.rules, asker=asker(visit))
     verdict = judge.call(call)
     denied: Deny | None = None
@@ -201,6 +206,14 @@ def _judged(
         step = verdict.step._replace(verdict=Verdict.BLOCKED, reason=denied.reason, policies=denied.policies)
         verdict = CallVerdict(step, allowed=False, risky=False, told="", arguments=verdict.arguments, restored=False)
     return judge, verdict, denied
+
+
+def _descriptions(visit: Visit) -> list[ToolDefinition]:
+    """What the servers say of themselves to the agent's model: a value that stands there is an outsider's."""
+    servers = visit.server.others or {visit.server.name: visit.server}
+    catalogues = [one.catalogue for one in servers.values()]
+    offered = (catalogue.definition(name) for catalogue in catalogues for name in catalogue.tools)
+    return [one for one in offered if one]
 
 
 def refusal() -> dict[str, Any]:
