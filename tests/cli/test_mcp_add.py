@@ -63,6 +63,7 @@ def test_the_file_is_made_if_there_is_none(folder: Path) -> None:
         (["new", "--url", "https://a.example", "--", "x"], "--url"),
         (["old", "--url", "https://a.example/mcp"], "already"),
         (["new", "--url", "ftp://a.example"], "cannot be at"),
+        (["new", "--url", "https://a.example/mcp?k=v"], "a query"),
         (["a]\n[gateway", "--url", "https://a.example"], "cannot be called"),
         (["new", "--api-key-env", "K", "--", "x"], "is started"),
         (["new", "--sha256", "--", "no-such-program"], "no such program"),
@@ -174,6 +175,13 @@ def test_a_backup_is_not_written_over(folder: Path, capsys: pytest.CaptureFixtur
         ({"url": "https://a.example", "headers": {"X-Key": "k"}}, "headers other than"),
         ({"url": "https://a.example", "headers": {"Authorization": "Basic eDp5"}}, "no bearer"),
         ({"url": "https://a.example", "headers": ["x"]}, "headers other than"),
+        ({"url": "https://a.example/mcp?profile=one"}, "a query"),
+        ({"url": "https://me@a.example/mcp"}, "has a user"),
+        ({"url": "https://a.example/mcp#here"}, "a fragment"),
+        ({"url": "file:///etc/passwd"}, "cannot be at"),
+        ({"url": "https://[a/mcp"}, "address"),
+        ("a text", "no server"),
+        (None, "no server"),
     ],
 )
 def test_what_cannot_be_taken_over_is_left_and_said(
@@ -186,6 +194,55 @@ def test_what_cannot_be_taken_over_is_left_and_said(
     assert says in out
     assert "\x1b" not in out
     assert not (folder / "interlock.toml").exists()
+
+
+SECRET = "k7Qz93jfPq02mXc81LsW"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"command": "x", "args": ["--token", "hunter2"]},
+        {"command": "x", "args": [f"--api-key={SECRET}"]},
+        {"command": "x", "args": ["--header", f"Authorization: Bearer {SECRET}"]},
+        {"command": "x", "args": [SECRET]},
+        {"command": "x", "args": ["ghp_" + "A1b2C3d4E5f6" * 3]},
+        {"command": "npx", "args": ["mcp-remote", f"https://a.example/mcp?k={SECRET}"]},
+        {"command": "x", "args": [f"postgres://me:{SECRET}@db.example/x"]},
+        {"url": f"https://a.example/mcp?key={SECRET}"},
+        {"url": f"https://me:{SECRET}@a.example/mcp"},
+        {"url": f"https://a.example/s/{SECRET}/mcp"},
+    ],
+)
+def test_credentials_among_arguments_are_left_where_they_are(
+    folder: Path, entry: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"one": entry, "two": {"command": "notes-mcp"}}}))
+    for more in ([], ["--write"]):
+        assert main(["mcp", "import", str(file), *more]) == 1
+        out = capsys.readouterr().out
+        assert "left as it is: one: a credential stands in its" in " ".join(out.split())
+        assert SECRET not in out
+    assert list(load().mcp_servers) == ["two"]
+    assert (folder / "interlock.toml").stat().st_mode & 0o777 == 0o600
+    assert json.loads(file.read_text())["mcpServers"]["one"] == entry
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["-y", "@modelcontextprotocol/server-filesystem@2025.8.21", "/home/me/notes"],
+        ["--token", "${GITHUB_TOKEN}", "--api-key-file", "/etc/keys/one.txt"],
+        ["-m", "mcp_server_git", "--repository", "/srv/App2/Main", "--port=8080"],
+        ["run", "-i", "--rm", "-e", "GITHUB_PERSONAL_ACCESS_TOKEN", "ghcr.io/github/github-mcp-server:v0.5.0"],
+        ["mcp-remote", "https://a.example/mcp/v1/Server2?profile=home"],
+    ],
+)
+def test_usual_arguments_are_no_credentials(folder: Path, args: list[str]) -> None:
+    (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"one": {"command": "npx", "args": args}}}))
+    assert main(["mcp", "import", "mcp.json", "--write"]) == 0
+    assert load().mcp_servers["one"].command[1:] == tuple(args)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 10_000, '"x"'])

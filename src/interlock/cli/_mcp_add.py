@@ -10,7 +10,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,22 +78,36 @@ def append(file: Path, servers: Mapping[str, Mapping[str, Any]]) -> None:
         raise UsageError(f"there is an MCP server {twice[0]!r} already", hint=hint)
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     after = before + gap + "\n".join(toml(name, table) for name, table in servers.items())
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / file.name
-        try:
-            trial.write_text(after, "utf-8")
-            load(str(trial), None, {})
-        except UnicodeEncodeError:
-            raise UsageError("what was given is not valid text", hint="nothing was changed") from None
-        except ConfigError as error:
-            where = error.where.replace(str(trial), str(file))
-            raise ConfigError(error.what, where=where, hint=f"nothing was changed; {error.hint}") from None
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    try:
+        check(after, file, servers)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=error.where, hint=f"nothing was changed; {error.hint}") from None
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
     try:
         replace_whole(file, after.encode())
         file.chmod(mode)
     except OSError as error:
         raise ConfigError(f"cannot write it: {error.strerror}", where=str(file), hint="see --config") from None
+
+
+def check(text: str, file: Path, names: Iterable[str]) -> None:
+    """Whether `file` could say this, and the servers of these names be reached. Raises: ConfigError, UsageError."""
+    from interlock.gateway.endpoint import address_parts
+    from interlock.gateway.settings import Upstream
+
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / file.name
+        try:
+            trial.write_text(text, "utf-8")
+            said = load(str(trial), None, {}).mcp_servers
+            for name in names:
+                if said[name].url:
+                    address_parts(name, Upstream(url=said[name].url))
+        except UnicodeEncodeError:
+            raise UsageError("what was given is not valid text", hint="nothing was changed") from None
+        except ConfigError as error:
+            where = error.where.replace(str(trial), str(file)).replace("llm.upstreams.", "mcp.servers.")
+            raise ConfigError(error.what, where=where, hint=error.hint) from None
 
 
 def toml(name: str, table: Mapping[str, Any]) -> str:

@@ -40,11 +40,18 @@ def configuration(text: str) -> dict[str, Any] | None:
 
 def servers(document: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, dict[str, Any]]]:
     """Each server: the table that it stands in, its key there, and what stands there."""
+    for table, key, entry in entries(document):
+        if isinstance(entry, dict):
+            yield table, key, entry
+
+
+def entries(document: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, object]]:
+    """The same with what stands in the place of a server, and is none."""
     for holder in (document, document.get("mcp")):
         for name in TABLES if isinstance(holder, Mapping) else ():
             table = holder.get(name) if isinstance(holder, Mapping) else None
             for key, entry in list(table.items()) if isinstance(table, dict) else ():
-                if isinstance(table, dict) and isinstance(entry, dict):
+                if isinstance(table, dict):
                     yield table, key, entry
 
 
