@@ -131,6 +131,33 @@ def test_a_server_that_nobody_has_configured(tmp_path: Path) -> None:
     assert b"known: notes" in done.stderr
 
 
+@pytest.mark.parametrize("what", ["/dev/null", "file"])
+def test_a_client_that_is_no_pipe_is_told(tmp_path: Path, what: str) -> None:
+    (tmp_path / "interlock.toml").write_text("")
+    (tmp_path / "file").write_bytes(ask(1, "ping") + b"\n")
+    program = [sys.executable, "-m", "interlock", "mcp", "wrap", "--data", str(tmp_path / "data")]
+    with open(tmp_path / what, "rb") as stdin:
+        done = subprocess.run(
+            [*program, "--config", str(tmp_path / "interlock.toml"), "--", sys.executable, str(PROGRAM)],
+            stdin=stdin, capture_output=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"stdin is no pipe" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("serve", "gone"), ("wrap", "--", "/nowhere/notes-mcp")])
+def test_a_program_that_is_not_there_is_said_at_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+    config = tmp_path / "interlock.toml"
+    config.write_text('[mcp.servers.gone]\ncommand = ["/nowhere/notes-mcp"]\n')
+    given = [words[0], "--config", str(config), "--data", str(tmp_path / "data"), *words[1:]]
+    done = subprocess.run(
+        [sys.executable, "-m", "interlock", "mcp", *given],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=LIMIT_S,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"there is no program '/nowhere/notes-mcp'" in done.stderr
+
+
 def ask(id_: messages.Id, method: str, **params: object) -> bytes:
     return messages.request(id_, method, params)
 

@@ -6,6 +6,8 @@ import itertools
 import os
 import re
 import secrets
+import shutil
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -25,7 +27,7 @@ from interlock.identity.keys import Keyring
 from interlock.knowledge import launched
 from interlock.mcp.labels import overrides
 from interlock.model.decision import Principal
-from interlock.model.errors import AuditError, IdentityError, UsageError
+from interlock.model.errors import AuditError, ConfigError, IdentityError, UsageError
 from interlock.protocols import adapters
 from interlock.store.log import AuditLog
 from interlock.store.sql import SqlStore
@@ -71,6 +73,8 @@ def configured(settings: Settings, name: str) -> McpServer:
 
 def _run(settings: Settings, servers: Mapping[str, McpServer], workload: str | None) -> None:
     alone = replace(settings, mcp_servers=servers, upstreams={})
+    _check_programs(servers)
+    _check_stdin()
 
     async def work() -> None:
         reader = asyncio.StreamReader(limit=settings.gateway.max_body_bytes)
@@ -80,6 +84,26 @@ def _run(settings: Settings, servers: Mapping[str, McpServer], workload: str | N
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())
+
+
+def _check_programs(servers: Mapping[str, McpServer]) -> None:
+    """Say which programs are not there. Raises: ConfigError if it is the only server's."""
+    for name, server in servers.items():
+        if server.command and shutil.which(server.command[0]) is None:
+            where, hint = f"mcp.servers.{name}.command", "install it, or name it from the root"
+            missing = ConfigError(f"there is no program {server.command[0]!r}", where=where, hint=hint)
+            if len(servers) == 1:
+                raise missing
+            print(f"interlock: {missing}", file=sys.stderr)
+
+
+def _check_stdin() -> None:
+    """Refuse what nobody can be asked on. Raises: UsageError."""
+    # A file has ended before anything is answered; and uvloop ends the whole process on one, or on /dev/null.
+    mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin else 0
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (sys.stdin and sys.stdin.isatty())):
+        hint = "an MCP client starts this, and speaks with it through pipes"
+        raise UsageError("stdin is no pipe, so that no client can be served", hint=hint)
 
 
 def server_name(command: list[str]) -> str:
