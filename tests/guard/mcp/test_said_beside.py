@@ -102,6 +102,19 @@ def test_a_server_is_called_what_it_is_called_here(version: object, told: str) -
     assert played.answer["result"]["serverInfo"] == {"name": "s", "version": told}
 
 
+@pytest.mark.parametrize(
+    "beside", [{"role": INJECTION}, {"role": "user", "note": INJECTION}, {"_meta": {"n": INJECTION}}]
+)
+def test_a_message_for_the_clients_model_is_read_whole(beside: dict[str, Any]) -> None:
+    settings = McpServer(url="http://server/mcp", offers=("sampling",))
+    gate = Gate(rules=make_rules(NO_ORDERS), fake=Fake(tools=TOOLS), settings=settings)
+    message = {"role": "user", "content": {"type": "text", "text": "Hello?"}} | beside
+    asked = {"method": "sampling/createMessage", "params": {"messages": [message], "maxTokens": 9}}
+    gate.fake.says = [{"resultType": "input_required", "inputRequests": {"q": asked}}]
+    played = gate.play("tools/call", {"name": "get_current_time"}, task=a_task(), can={"sampling": {}})
+    assert "withheld" in played.text
+
+
 def test_what_is_beside_a_list_stays_with_the_server() -> None:
     listed = {"resources": [], "_meta": {"note": EVIL}}
     gate = Gate(fake=Fake(results={"resources/list": listed}))

@@ -212,6 +212,11 @@ def _events(method: str, params: Mapping[str, Any]) -> Iterator[Text | Media]:
         content = message.get("content") if isinstance(message, dict) else message
         for one in content if isinstance(content, list) else [content]:
             yield from block(one, ("messages", index, "content"), call)
+        beside = {key: value for key, value in message.items() if key != "content"} if isinstance(message, dict) else {}
+        if beside.get("role") in ("user", "assistant"):
+            del beside["role"]
+        if said := "\n".join(text for _, text in texts(beside, ())):
+            yield Text(("messages", index), Channel.TOOL_RESULT, said, method)
     if said := "\n".join(text for _, text in texts(rest, ())):
         yield Text((), Channel.TOOL_RESULT, said, method)
 
