@@ -113,3 +113,25 @@ def test_a_call_whose_task_expires_meanwhile_has_its_answer() -> None:
             assert json.loads((await client.answer()).body)["result"]["content"] == DONE["content"]
 
     run(work)
+
+
+@pytest.mark.parametrize("era", ["older", "newer"])
+def test_a_client_that_stops_listening_is_no_failure(era: str) -> None:
+    async def work() -> None:
+        play: list[Step] = [*OPENED, *STREAM] if era == "older" else [*FOUND, *STREAM[1:]]
+        async with RawServer([play]) as server, mcp_wire(at(server)) as wire:
+            request = wire.request("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+            if era == "older":
+                request = wire.legacy(b"", await wire.connect(), http="GET")
+            else:
+                await wire.ask("tools/list")
+            async with wire.gate.client() as client:
+                client.send(request)
+                await client.head()
+                await anext(client.chunks())
+            await server.gone.wait()
+            await until(lambda: not wire.gate.gateway.performing)
+            answer = wire.gate.records(RecordKind.ANSWER)[-1]
+            assert (answer.status, answer.verdict, answer.reason) == (200, Verdict.ALLOWED, "")
+
+    run(work)

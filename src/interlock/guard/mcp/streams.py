@@ -7,12 +7,13 @@ and inspected; tools that have changed are compared with their pins before the n
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.guard.commands import Begin, Emit, Note, Read
+from interlock.guard.commands import Begin, ClientGoneError, Emit, Note, Read
 from interlock.guard.mcp.asks import pass_on, show
-from interlock.guard.mcp.commands import Answered, McpExchange, Respond, Send, Steps
+from interlock.guard.mcp.commands import Answered, CancelledError, McpExchange, Respond, Send, Steps
 from interlock.guard.mcp.heard import CHANGES, TOOLS_CHANGED, UPDATED, changed, heard
 from interlock.guard.mcp.link import CLIENT, LAST_ID, Refused, ask, resumed
 from interlock.guard.mcp.others import denied
+from interlock.guard.mcp.parking import PartedError
 from interlock.guard.mcp.state import Link
 from interlock.guard.mcp.tools import permitted
 from interlock.guard.mcp.visit import Visit
@@ -44,7 +45,7 @@ def opened(visit: Visit, link: Link, headers: Mapping[bytes, bytes]) -> McpExcha
             return
         visit.streaming = visit.may_stream = True
         yield Begin()
-        yield from _followed(visit, link, answered, wanted, None)
+        yield from _heard_out(visit, link, answered, wanted, None)
     except (UpstreamError, ProtocolError) as error:
         yield Note(visit.log.answer(error.status, tuple(visit.steps), error.brief))
         if not visit.streaming:
@@ -66,7 +67,7 @@ def listen(visit: Visit, link: Link, request: Request) -> Steps[dict[str, Any]]:
         answered = yield from resumed(link, "")
         yield from show(visit, messages.notification(ACKNOWLEDGED, {"notifications": wanted} | meta))
     if link.era.is_modern or (answered.status == OK and answered.framing is not Framing.BODY):
-        yield from _followed(visit, link, answered, wanted, request.id)
+        yield from _heard_out(visit, link, answered, wanted, request.id)
     return meta
 
 
@@ -95,6 +96,18 @@ def _listened(visit: Visit, link: Link, wanted: Mapping[str, Any]) -> Steps[Answ
     answered = yield Send("POST", messages.request(id_, LISTEN, params), tuple(headers), id_)
     assert isinstance(answered, Answered)
     return answered
+
+
+def _heard_out(
+    visit: Visit, link: Link, answered: Answered, wanted: Mapping[str, Any], subscription: Id | None
+) -> Steps[None]:
+    """The same, until its client closes it: that is how it ends. Raises: PartedError then."""
+    try:
+        yield from _followed(visit, link, answered, wanted, subscription)
+    except CancelledError:
+        raise
+    except ClientGoneError:
+        raise PartedError from None
 
 
 def _followed(
