@@ -140,6 +140,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("[limits.b]\nconcurrent = 1\n[limits.a]\nowner = 'x'\n", 3, "'a' limits nothing"),
         ("[prices.\"m-1.5\"]\nusd_in = 1\nusd_out = 'x'\n", 3, "usd_out of the price of 'm-1.5' cannot be 'x'"),
         ("[prices.m]\nusd_in = 1\n", 1, "usd_out of the price of 'm' is missing"),
+        (
+            "[mcp.servers.a]\nurl = 'http://a/m'\n[mcp.servers.a__b]\nurl = 'http://b/m'\n",
+            3,
+            "'a__b' has '__' in its name",
+        ),
+        ("[mcp.servers.a]\nurl = 'http://a/m'\n[mcp.servers.a_]\nurl = 'http://b/m'\n", 3, "'a' and 'a_' look alike"),
         ("[llm.other.x]\nurl = 'y'\n", 1, r"unknown section \[llm\]"),
     ],
 )
