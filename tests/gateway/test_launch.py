@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,6 @@ import pytest
 
 from interlock.gateway.launch import Launch, LaunchSettings, ProgramSettings, check_program
 from interlock.gateway.mcp_programs import PATIENCE_S, Programs
-from interlock.gateway.sandbox import PRIVATE
 from interlock.guard.mcp.settings import McpServer, check_server
 from interlock.mcp import messages
 from interlock.model.errors import ConfigError, UpstreamError
@@ -36,6 +36,16 @@ def argv(launch: Launch, *command: str, **settings: Any) -> list[str]:
     server = McpServer(command=command, **settings)
     launch.check("s", server, ENV)
     return launch.argv("s", server, ENV)
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "LD_PRELOAD", "NODE_OPTIONS", "BASH_ENV", "JAVA_TOOL_OPTIONS"])
+def test_a_listed_program_is_given_no_variable_that_loads_other_code(name: str) -> None:
+    with pytest.raises(ConfigError, match=name) as refused:
+        argv(listed(a=ProgramSettings(("sh", "..."))), "sh", env=("TOKEN", name))
+    assert refused.value.where == "mcp.servers.s.env"
+    assert argv(listed(a=ProgramSettings(("sh", "..."), env=(name,))), "sh", env=("TOKEN", name))
+    assert argv(listed(a=ProgramSettings(("sh", "..."))), "sh", env=("TOKEN",))
+    assert argv(Launch(), "sh", env=(name,))
 
 
 @pytest.mark.parametrize(
@@ -114,13 +124,11 @@ def test_tables_that_list_no_program(program: ProgramSettings, where: str) -> No
 # --- the sandbox ---------------------------------------------------------------------------------------------
 
 BWRAP = shutil.which("bwrap")
+HOME = pwd.getpwuid(os.getuid()).pw_dir
 WORKS = BWRAP and subprocess.run(
     [BWRAP, "--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "true"], capture_output=True, check=False
 ).returncode == 0  # fmt: skip
-HIDDEN = str(PROGRAM).startswith(PRIVATE) or sys.executable.startswith(PRIVATE)
-needs_bwrap = pytest.mark.skipif(
-    not WORKS or HIDDEN, reason="bubblewrap is not there, may not make namespaces, or would hide this checkout in /tmp"
-)
+needs_bwrap = pytest.mark.skipif(not WORKS, reason="bubblewrap is not there, or may not make namespaces")
 # Says on one line what it sees.
 LOOK = """
 import json, os, socket, sys
@@ -137,8 +145,7 @@ print(json.dumps({
     "write_tmp": can(lambda: open("/tmp/interlock-test", "w")),
     "write_root": can(lambda: open("/interlock-test", "w")),
     "ssh": os.path.exists(os.path.join(home, ".ssh", "id")),
-    "netrc": os.path.exists(os.path.join(home, ".netrc")) and bool(open(os.path.join(home, ".netrc")).read()),
-    "plain": os.path.exists(os.path.join(home, "notes")),
+    "home": sorted(os.listdir(home)),
     "processes": len([name for name in os.listdir("/proc") if name.isdigit()]),
     "interfaces": [name for _, name in socket.if_nameindex()],
     "capable": int(next(l for l in open("/proc/self/status") if l.startswith("CapEff")).split()[1], 16),
@@ -153,7 +160,7 @@ def look(folder: Path, **settings: Any) -> dict[str, Any]:
     home, place, data = folder / "home", folder / "given", folder / "data"
     for made in (home / ".ssh", place, data):
         made.mkdir(parents=True)
-    for file in (home / ".ssh" / "id", home / ".netrc", home / "notes"):
+    for file in (home / ".ssh" / "id", home / ".claude.json", home / "notes"):
         file.write_text("secret")
     server = McpServer(
         command=(sys.executable, "-c", LOOK, str(home), str(place), str(folder)), sandbox=True, **settings
@@ -176,8 +183,8 @@ def folder() -> Any:
 @needs_bwrap
 def test_a_sandbox_shows_little_and_lets_nothing_be_written(folder: Path) -> None:
     assert look(folder) == {
-        "write": False, "write_given": False, "write_tmp": True, "write_root": False, "ssh": False, "netrc": False,
-        "plain": True, "processes": 2, "interfaces": ["lo"], "capable": 0, "run": [],
+        "write": False, "write_given": False, "write_tmp": True, "write_root": False, "ssh": False, "home": [],
+        "processes": 2, "interfaces": ["lo"], "capable": 0, "run": [],
     }  # fmt: skip
     assert not Path("/tmp/interlock-test").exists()
 
@@ -190,10 +197,9 @@ def test_a_sandbox_has_what_it_is_given(folder: Path) -> None:
 
 
 @needs_bwrap
-def test_what_is_hidden_stays_hidden_in_a_folder_that_may_be_written(folder: Path) -> None:
-    seen = look(folder, writable=(str(folder),))
-    assert (seen["write"], seen["plain"]) == (True, True)
-    assert (seen["ssh"], seen["netrc"]) == (False, False)
+def test_a_home_stays_empty_in_a_folder_that_may_be_written_but_for_what_is_given(folder: Path) -> None:
+    seen = look(folder, writable=(str(folder),), readable=(str(folder / "home" / "notes"),))
+    assert (seen["write"], seen["home"]) == (True, ["notes"])
 
 
 @needs_bwrap
@@ -219,10 +225,11 @@ def test_a_sandbox_that_cannot_be_made_is_refused_at_the_start(monkeypatch: pyte
 
 
 @needs_bwrap
-@pytest.mark.parametrize("path", ["relative", "/no/such/folder"])
+@pytest.mark.parametrize("path", ["relative", "/no/such/folder", "/", "/home", HOME])
 def test_what_a_sandbox_cannot_be_given(path: str) -> None:
-    with pytest.raises(ConfigError, match="to write"):
-        Launch().check("s", McpServer(command=COMMAND, sandbox=True, writable=(path,)), ENV)
+    for verb, given in (("write", "writable"), ("read", "readable")):
+        with pytest.raises(ConfigError, match=f"to {verb}"):
+            Launch().check("s", McpServer(command=COMMAND, sandbox=True, **{given: (path,)}), ENV)  # type: ignore[arg-type]
 
 
 # --- the end -------------------------------------------------------------------------------------------------

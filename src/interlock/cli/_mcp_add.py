@@ -35,7 +35,8 @@ def add(settings: Settings, args: argparse.Namespace) -> int:
         raise UsageError("give a --url, or a command after --", hint=hint)
     table: dict[str, Any] = {
         "url": args.url, "command": command, "api_key_env": args.api_key_env, "env": args.env, "pin": args.pin,
-        "sandbox": args.sandbox, "network": args.network, "writable": [str(Path(p).absolute()) for p in args.writable],
+        "sandbox": args.sandbox, "network": args.network, "readable": [str(Path(p).absolute()) for p in args.readable],
+        "writable": [str(Path(p).absolute()) for p in args.writable],
     }  # fmt: skip
     if args.sha256:
         table["sha256"] = _digest(command)

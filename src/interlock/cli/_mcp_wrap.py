@@ -48,7 +48,8 @@ def wrap(settings: Settings, args: argparse.Namespace) -> int:
     declared = settings.mcp_servers.get(name, McpServer())
     server = replace(declared, url="", api_key_env="", api_key_file="", client="", command=tuple(command))
     server = replace(server, env=(*server.env, *args.env), sandbox=server.sandbox or args.sandbox)
-    server = replace(server, network=server.network or args.network, writable=(*server.writable, *args.writable))
+    server = replace(server, network=server.network or args.network)
+    server = replace(server, readable=(*server.readable, *args.readable), writable=(*server.writable, *args.writable))
     _run(settings, {name: server}, args.workload)
     return 0
 

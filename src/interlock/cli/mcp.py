@@ -94,6 +94,9 @@ def _started(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--writable", metavar="PATH", action="append", default=[], help="what it may write in the sandbox"
     )
+    command.add_argument(
+        "--readable", metavar="PATH", action="append", default=[], help="what of homes it may read in the sandbox"
+    )
 
 
 def _whole(args: argparse.Namespace) -> argparse.Namespace:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from interlock.gateway.sandbox import sandboxed
+from interlock.gateway.needs import needs
+from interlock.gateway.sandbox import homes, sandboxed
 from interlock.guard.mcp.settings import McpServer, check_files
 from interlock.model.errors import ConfigError, UpstreamError
 from interlock.model.settings import setting
@@ -16,6 +17,13 @@ from interlock.model.settings import setting
 # As the last word of a listed command: any further arguments.
 ANY = "..."
 _DIGEST = re.compile(r"(?:[0-9a-f]{64})?")
+# Variables by which interpreters, loaders and launchers run other code than that of the file that was approved.
+_LOADERS = re.compile(
+    r"(?:PYTHON|LD_|DYLD_|BUN_|DENO_|RUBY|GEM_|PERL|BASH|LUA_|PHP|DOTNET_|CORECLR_|COR_|NPM_CONFIG_|UV_|PIP_|JAVA_"
+    r"|_JAVA_|JDK_JAVA_|GCONV_|GLIBC_|GIT_SSH|GIT_CONFIG|OPENSSL_).*|NODE_OPTIONS|NODE_PATH|GIT_EXEC_PATH|ENV|IFS|PS4"
+    r"|SHELLOPTS|CLASSPATH",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,9 @@ class ProgramSettings:
     )
     sha256: str = setting("", "What its file must hash to, in hex.")
     files: tuple[str, ...] = setting((), "PATH=SHA256 of further files that it runs, such as a script.")
+    env: tuple[str, ...] = setting(
+        (), "Variables that it may be given although they can make it run other code, such as PYTHONPATH or LD_PRELOAD."
+    )
 
 
 def check_program(name: str, program: ProgramSettings) -> None:
@@ -65,16 +76,25 @@ class Launch:
     def check(self, name: str, server: McpServer, env: Mapping[str, str]) -> None:
         """Refuse, before anything is started, what could never be. Raises: ConfigError."""
         where = f"mcp.servers.{name}"
-        if self.settings.launch == "listed" and self._listed(server.command, env) is None:
+        listed = self._listed(server.command, env) if self.settings.launch == "listed" else None
+        if self.settings.launch == "listed" and listed is None:
             hint = "put its command under [mcp.programs], word by word"
             raise ConfigError("its command is not listed, so it is not started", where=f"{where}.command", hint=hint)
+        loaders = [one for one in server.env if listed and _LOADERS.fullmatch(one) and one not in listed.env]
+        if loaders:
+            what = f"{', '.join(loaders)} can make a listed program run other code, so it is not started"
+            hint = "leave it out, or name it in env of the program's table under [mcp.programs]"
+            raise ConfigError(what, where=f"{where}.env", hint=hint)
         if server.sandbox and shutil.which("bwrap") is None:
             hint = "install bubblewrap (the package of that name; Linux only), or leave sandbox out"
             raise ConfigError("there is no bubblewrap for its sandbox", where=f"{where}.sandbox", hint=hint)
-        for path in server.writable if server.sandbox else ():
-            if not os.path.isabs(path) or not os.path.exists(path):
-                hint = "name folders or files that are there, from the root"
-                raise ConfigError(f"it cannot be given {path!r} to write", where=f"{where}.writable", hint=hint)
+        for setting_name, verb in (("writable", "write"), ("readable", "read")) if server.sandbox else ():
+            for path in getattr(server, setting_name):
+                what, place = f"it cannot be given {path!r} to {verb}", f"{where}.{setting_name}"
+                if not os.path.isabs(path) or not os.path.exists(path):
+                    raise ConfigError(what, where=place, hint="name folders or files that are there, from the root")
+                if os.path.realpath(path) in ("/", *homes(env)):
+                    raise ConfigError(what, where=place, hint="not a whole home: name what it needs of it")
 
     def argv(self, name: str, server: McpServer, env: Mapping[str, str]) -> list[str]:
         """The words to start, in the server's folder. Reads files. Raises: UpstreamError."""
@@ -100,9 +120,12 @@ class Launch:
         bwrap = shutil.which("bwrap")
         if bwrap is None:
             raise UpstreamError("is not started: there is no bubblewrap for its sandbox", where=name)
-        writable = [os.path.realpath(path) for path in server.writable]
-        home = env.get("HOME", "/nonexistent")
-        return sandboxed(bwrap, command, home=home, hidden=self.hidden, writable=writable, network=server.network)
+        cwd = os.path.abspath(server.cwd or os.getcwd())
+        needed = needs(command, cwd, env.get("PATH"), [file for file, _, _ in (f.rpartition("=") for f in files)])
+        return sandboxed(
+            bwrap, command, homes=homes(env), needed=needed, hidden=self.hidden, readable=server.readable,
+            writable=server.writable, network=server.network,
+        )  # fmt: skip
 
     def _listed(self, command: Sequence[str], env: Mapping[str, str]) -> ProgramSettings | None:
         """The entry that allows a command; None if none does."""

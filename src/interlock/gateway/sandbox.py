@@ -1,51 +1,124 @@
 """A program in a sandbox of bubblewrap: what it may see of this machine, and that it ends with whoever started it.
 
-The file system is read-only; /tmp and the folders of sockets are its own and empty; other processes are not there;
-there is no network unless it is asked for. What it does NOT do: filter system calls, or limit memory and time.
+The file system is read-only. Homes, /tmp and the folders of sockets are its own and empty, but for what it is given: so
+what comes to be there later is not there for it either. Other processes are not there; there is no network unless it is
+asked for. What it does NOT do: filter system calls, limit memory and time, or hide what lies elsewhere and is readable
+for everybody, such as /etc or /srv; of sockets there, those that are open when it starts.
 """
 
 import os
+import pwd
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 # Where services put their sockets: the container engine, the session bus, key agents, the display's server.
 FOLDERS = ("/run", "/var/run")
 # Its own, and empty.
 PRIVATE = ("/tmp", "/var/tmp")  # noqa: S108 - covered up, not used
-# Where tools keep credentials below a home: the program has what it was given, and not these.
-CREDENTIALS = (
-    ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".config/gcloud", ".config/gh", ".config/rclone",
-    ".local/share/keyrings", ".password-store", ".mozilla", ".config/google-chrome", ".config/chromium",
-    ".netrc", ".npmrc", ".pypirc", ".git-credentials", ".bash_history", ".zsh_history", ".vault-token",
-)  # fmt: skip
+HOMES = ("/home", "/root")
+# People's accounts begin here, and end before that of nobody (login.defs(5)).
+_PEOPLE = range(1_000, 65_534)
 RESOLVER = "/etc/resolv.conf"
+_EMPTY = ("--tmpfs",)
+# What is done for each place in a sandbox: the words of bubblewrap, which the place follows.
+Plan = dict[str, tuple[str, ...]]
+
+
+def homes(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Where people's files are: that of $HOME, of this user, and of all others that the system knows; real paths."""
+    own = [one.pw_dir for one in pwd.getpwall() if one.pw_uid in (0, os.getuid()) or one.pw_uid in _PEOPLE]
+    every = (os.path.realpath(path) for path in (*HOMES, env.get("HOME") or "/", *own) if path)
+    return tuple(sorted({path for path in every if path != "/" and os.path.isdir(path)}))
 
 
 def sandboxed(
-    bwrap: str, command: Sequence[str], *, home: str, hidden: Sequence[str], writable: Sequence[str], network: bool
+    bwrap: str,
+    command: Sequence[str],
+    *,
+    homes: Sequence[str],
+    needed: Sequence[str] = (),
+    hidden: Sequence[str] = (),
+    readable: Sequence[str] = (),
+    writable: Sequence[str] = (),
+    network: bool = False,
 ) -> list[str]:
-    """`command`, as bubblewrap starts it. `hidden` is covered up, `writable` may be written; both are real paths.
+    """`command`, as bubblewrap starts it.
 
-    >>> " ".join(sandboxed("bwrap", ["x"], home="/nowhere", hidden=(), writable=(), network=False)[:3])
+    `homes` (real paths) are empty but for what of `needed`, `readable` and `writable` lies in them; a home itself is
+    never `needed`. `hidden` is hidden also where it lies in those. Reads folders.
+
+    >>> " ".join(sandboxed("bwrap", ["x"], homes=())[:3])
     'bwrap --unshare-user --unshare-pid'
     """
     words = [bwrap, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
     words += [] if network else ["--unshare-net"]
     words += ["--die-with-parent", "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    covered = sorted({os.path.realpath(path) for path in (*PRIVATE, *FOLDERS) if os.path.isdir(path)})
-    words += [part for path in covered for part in ("--tmpfs", path)]
-    if network and (resolver := os.path.realpath(RESOLVER)).startswith(tuple(f"{path}/" for path in covered)):
-        words += ["--ro-bind-try", resolver, resolver]
-    words += [part for path in writable for part in ("--bind", path, path)]
-    # INVARIANT: what is hidden comes last, so that it stays hidden in a folder that may be written.
-    secrets = [os.path.realpath(path) for path in (*(f"{home}/{name}" for name in CREDENTIALS), *hidden)]
-    for path in (*unix_sockets(covered), *secrets):
+    covered = {os.path.realpath(path) for path in (*PRIVATE, *FOLDERS, *homes) if os.path.isdir(path)}
+    plan: Plan = dict.fromkeys(covered, _EMPTY)
+    plan |= {path: ("--ro-bind", path) for path in map(os.path.realpath, readable)}
+    plan |= {path: ("--bind", path) for path in map(os.path.realpath, writable)}
+    needed = [*needed, RESOLVER] if network else needed
+    for path in _outer_first(map(os.path.realpath, needed)):
+        if path not in covered and os.path.exists(path) and not _is_shown(path, plan):
+            plan[path] = ("--ro-bind", path)
+    for path in _outer_first(map(os.path.normpath, (*needed, *readable, *writable))):
+        if (real := os.path.realpath(path)) != path and not _is_shown(path, plan):
+            plan[path] = ("--symlink", real)
+    masked = [path for path in unix_sockets(()) if path not in plan]
+    for path in map(os.path.realpath, hidden):
         if os.path.isdir(path):
-            words += ["--tmpfs", path]
-        elif os.path.exists(path):
+            plan = {place: how for place, how in plan.items() if not _is_in(place, path)} | {path: _EMPTY}
+        elif os.path.exists(path) and not _without(path, plan):
+            masked.append(path)
+    # INVARIANT: what is inside comes after what it is in, so that it is not covered up, or uncovered, by that.
+    for path in _outer_first(plan):
+        words += [*plan[path], path]
+    for path in masked:
+        if _is_shown(path, plan):
             words += ["--dev-bind", "/dev/null", path]  # reads as an empty file
     return [*words, "--", *command]
+
+
+def _without(path: str, plan: Plan) -> bool:
+    """Have the folder of a file made anew without it, so that no other file can come into its place.
+
+    False where that cannot be: the folder may be written, or not be read.
+    """
+    folder = os.path.dirname(path)
+    if not _is_shown(path, plan):
+        return True
+    around = _nearest(folder, plan)
+    if folder == "/" or (around and plan[around][0] == "--bind"):
+        return False
+    try:
+        beside = [entry for entry in os.scandir(folder) if entry.path != path]
+        links = {entry.path: os.readlink(entry.path) for entry in beside if entry.is_symlink()}
+    except OSError:
+        return False
+    plan.pop(path, None)
+    plan[folder] = _EMPTY
+    for one in beside:
+        plan.setdefault(one.path, ("--symlink", links[one.path]) if one.path in links else ("--ro-bind-try", one.path))
+    return True
+
+
+def _is_shown(path: str, plan: Plan) -> bool:
+    nearest = _nearest(path, plan)
+    return nearest is None or plan[nearest] != _EMPTY
+
+
+def _nearest(path: str, plan: Plan) -> str | None:
+    """The innermost place of a plan that a path is in, or is."""
+    return max((place for place in plan if _is_in(path, place)), key=len, default=None)
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _outer_first(paths: Iterable[str]) -> list[str]:
+    return sorted(paths, key=lambda path: (len(path), path))
 
 
 def unix_sockets(covered: Sequence[str]) -> list[str]:

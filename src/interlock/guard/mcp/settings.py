@@ -29,10 +29,13 @@ class McpServer:
     )
     sandbox: bool = setting(
         False,
-        "Start it in a sandbox (bubblewrap): nothing of this machine can be written but `writable`, /tmp is its own,"
-        " other processes, sockets and usual places of credentials are not there, and there is no network.",
+        "Start it in a sandbox (bubblewrap): nothing of this machine can be written but `writable`; homes, /tmp and"
+        " /run are empty but for what it needs; other processes and the network are not there.",
     )
     network: bool = setting(False, "Give it the network in its sandbox.")
+    readable: tuple[str, ...] = setting(
+        (), "Folders and files in homes, /tmp or /run that it may read in its sandbox, beside its program and `cwd`."
+    )
     writable: tuple[str, ...] = setting((), "Folders and files that it may write in its sandbox.")
     env: tuple[str, ...] = setting(
         (), "Variables of the gateway's environment that the program is given, beside PATH, HOME, LANG and TZ."
