@@ -93,6 +93,26 @@ def test_the_last_keys_are_good_for_a_stated_time_and_then_nothing_is() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("how", ["none", "other use", "twice"])
+def test_an_issuer_that_takes_all_its_keys_back_is_believed(how: str) -> None:
+    async def work() -> None:
+        async with provider() as at:
+            said: list[str] = []
+            found, _ = clocked(at, said)
+            token, issuer, before = at.token(), found.issuers["corp"], at.published
+            assert await proven(found, token) == "corp/agent"
+            at.published = {"none": [], "other use": [one | {"use": "enc"} for one in before], "twice": before * 2}[how]
+            await issuer.refresh()
+            await issuer.refresh()
+            assert "no key that can be used" in await refused(found, token)
+            assert len(said) == 1
+            at.published = before
+            await issuer.refresh()
+            assert await proven(found, token) == "corp/agent"
+
+    run(work)
+
+
 def test_keys_are_kept_current_in_the_background() -> None:
     async def work() -> None:
         async with provider() as at:

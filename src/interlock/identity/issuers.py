@@ -107,12 +107,19 @@ class Issuer:
             keys = read_keys(await self._published(), self.settings.algorithms)
         except Exception as error:  # noqa: BLE001 - the process's edge: without it no key would be current any more
             why = error.brief if isinstance(error, InterlockError) else f"a fault in interlock, {type(error).__name__}"
-            if self._trouble != why:
-                self._trouble = why
-                self._note(f"the keys of issuer {self.name} cannot be had, trying again: {why}")
+            self._say(why)
         else:
-            self._keys, self._known = keys, {}
-            self._had, self._trouble = self._clock(), "well"
+            # INVARIANT: what was had takes the place of what was, also if nothing in it can be used.
+            self._keys, self._known, self._had = keys, {}, self._clock()
+            if keys.by_id:
+                self._trouble = "well"
+            else:
+                self._say("the set holds no key that can be used")
+
+    def _say(self, why: str) -> None:
+        if self._trouble != why:
+            self._trouble = why
+            self._note(f"the keys of issuer {self.name} cannot be had, trying again: {why}")
 
     async def _published(self) -> bytes:
         """The set of keys. Raises: IdentityError, UpstreamError."""

@@ -44,7 +44,8 @@ def read_keys(data: bytes, algorithms: Sequence[str]) -> Keys:
     """The public keys in a JWK set that sign in one of these ways; other entries are passed over (RFC 7517, section 5).
 
     Symmetric and private keys are other entries, and so is what is too short, not for signatures, or named twice.
-    Raises: IdentityError if it is no JWK set, or holds no key that can be used.
+    There may be none: that is what an issuer says who takes all of its keys back. Raises: IdentityError if it is no JWK
+    set.
     """
     try:
         document = decode(data)
@@ -64,10 +65,7 @@ def read_keys(data: bytes, algorithms: Sequence[str]) -> Keys:
             if place in found:
                 twice.add(place)
             found[place] = key
-    usable = {place: key for place, key in found.items() if place not in twice}
-    if not usable:
-        raise IdentityError("the set holds no key that can be used")
-    return Keys(usable)
+    return Keys({place: key for place, key in found.items() if place not in twice})
 
 
 def _key(entry: Mapping[str, Any], algorithm: str) -> PyJWK | None:
