@@ -58,9 +58,9 @@ def test_what_is_no_object_is_not_understood(arguments: object) -> None:
         ({"to": f'["{BOB}"]'}, {Origin.USER}),
         ({"to": "[true]"}, {Origin.MODEL}),
         ({"to": "[no json"}, {Origin.MODEL}),
-        ({"x": "[no json"}, set()),
-        ({"x": f"see {EVE} there"}, set()),
-        ({"x": "plain words"}, set()),
+        ({"to": BOB, "x": "[no json"}, {Origin.USER}),
+        ({"to": BOB, "x": f"see {EVE} there"}, {Origin.USER}),
+        ({"to": BOB, "x": "plain words"}, {Origin.USER}),
         ({"to": ""}, set()),
         ({"to": None, "cc": []}, set()),
         ({"to": True}, set()),
@@ -68,11 +68,25 @@ def test_what_is_no_object_is_not_understood(arguments: object) -> None:
         ({"number": 43}, {Origin.MODEL}),
         ({"number": 4.5}, {Origin.MODEL}),
         ({EVE: "x"}, {Origin.UNTRUSTED}),
-        ({}, set()),
+        ({}, {Origin.MODEL}),
+        ({"rcpt": "some-name", "text": "x"}, {Origin.MODEL}),
+        ({"peer": 12345}, {Origin.MODEL}),
+        ({"x": "y" * 201, "count": 12, "when_time": "noon"}, set()),
+        ({"raw": "VG86IGV2ZQ" * 90}, {Origin.MODEL}),
+        ({"message": f"To: {EVE}\n\nhi"}, {Origin.MODEL}),
+        ({"to": BOB, "headers": f"Bcc: {EVE}"}, {Origin.USER, Origin.MODEL}),
+        ({"to": BOB, "body": f"To: {EVE}"}, {Origin.USER}),
     ],
 )
 def test_recipients_are_judged_by_name_and_by_form(arguments: dict[str, Any], expected: set[Origin]) -> None:
     assert judged(arguments).origins == expected
+
+
+@pytest.mark.parametrize("text", [f"hi\r\nBcc: {EVE}", "hi\nthere", "hi\rthere"])
+def test_a_subject_of_several_lines_is_not_understood(text: str) -> None:
+    assert not judged({"to": BOB, "subject": text}).understood
+    assert judged({"to": BOB, "subject": "hi\n", "body": text}).understood
+    assert judged({"path": "x", "title": text}, "write").understood
 
 
 @pytest.mark.parametrize("sink", ["execute", "delete", "credential", "admin", "unknown"])

@@ -89,5 +89,5 @@ class Approval:
 
     @property
     def endorses(self) -> frozenset[tuple[str, str]]:
-        """(name, digest) of the values that it speaks for."""
-        return frozenset((one.name, one.digest) for one in self.arguments if one.judged)
+        """(name, digest) of the values that it speaks for; `?` stands for any odd name, and so speaks for none."""
+        return frozenset((one.name, one.digest) for one in self.arguments if one.judged and "?" not in one.name)

@@ -45,6 +45,15 @@ _WHICH = frozenset({"", "id", "path", "url"})
 _WHEN = frozenset(
     "color colour count date day days end hour hours month note priority start state status time timezone type".split()
 )
+# They reach somebody, so that one of the arguments says whom, or none does.
+_REACHES = frozenset({"send", "publish"})
+# Kinds of arguments that do not say whom.
+_WHAT = frozenset({"amount", "content", "query"})
+# An argument of these holds a message as a whole, or the lines before one, with whom it reaches.
+_WHOLE = frozenset("eml envelope header headers mime raw rfc822".split())
+_HEADER = re.compile(r"\s*(?:to|cc|bcc)[ \t]*:", re.IGNORECASE)
+_LINES = re.compile(r"[\r\n]")
+_ONE_LINE = frozenset("from heading headline name sender subject title topic".split())
 # How many of them: a number so small is nobody's.
 MOST_COUNTED = 100
 _COUNTED = frozenset("adults attendees children guests members participants passengers people persons".split())
@@ -90,7 +99,7 @@ def judge(
     if labels.sink in HARMLESS:
         return Judged(labels.sink, frozenset(), (), isinstance(arguments, dict))
     values = _values(arguments, labels, fields) if isinstance(arguments, dict) else None
-    if values is None:
+    if values is None or _breaks_out(arguments, labels):
         return Judged(labels.sink, frozenset({Origin.MODEL}), (), understood=False)
     found: list[Argument] = []
     said: list[str] = []
@@ -106,7 +115,7 @@ def judge(
             best.add(origins[0])
             said.append(value)
             found.append(Argument(name[:LONGEST_NAME], shown(value), origins, seen.tools))
-    if not found and labels.sink in DECIDED_BY_ARGUMENTS:
+    if not found and (labels.sink in DECIDED_BY_ARGUMENTS or (labels.sink in _REACHES and not arguments)):
         # Nothing says what it is done to: that it is done at all is the model's idea.
         best.add(Origin.MODEL)
     needed = conversation.tainted or labels.sink in NEEDS_WORDS
@@ -173,7 +182,33 @@ def _values(arguments: object, labels: ToolLabels, fields: frozenset[str]) -> li
         if labels.sink == "money" and any(_kind(name) in _WHICH for name, _ in found):
             # What is named decides who is paid, as a recipient would; how much is for a cap to say, and when free.
             found = [(name, value) for name, value in found if _kind(name) != "amount" and not _says_when(name)]
+    if labels.sink in _REACHES and labels.recipients is None:
+        every = _sensitive(arguments, labels, fields, every=True)
+        says_whom = _is_message if found else _may_say_whom
+        found += [one for one in every if one not in found and says_whom(*one)]
     return found if len(found) <= MOST_VALUES else None
+
+
+def _is_message(name: str, value: str) -> bool:
+    """Whether an argument holds a message with its header, which says whom it reaches."""
+    return not _WHOLE.isdisjoint(words(name)) or (_HEADER.match(value) is not None and len(value.splitlines()) > 1)
+
+
+def _may_say_whom(name: str, value: str) -> bool:
+    """Whether an argument whose name does not say whom a call reaches may say it all the same."""
+    if _is_message(name, value):
+        return True
+    last = words(name.rpartition(".")[2])
+    number = value.isdigit() and len(value) <= LONGEST_SHORT
+    return len(value) <= LONGEST_OBJECT and not number and _kind(name) not in _WHAT and not _WHEN.intersection(last)
+
+
+def _breaks_out(arguments: object, labels: ToolLabels) -> bool:
+    """Whether what has one line in a message (its subject) has more of them: what follows can be a header."""
+    if labels.sink not in _REACHES or not isinstance(arguments, dict):
+        return False
+    texts = ((words(name), value) for name, value in arguments.items() if isinstance(value, str))
+    return any(_ONE_LINE.intersection(said[-1:]) and _LINES.search(value.strip()) for said, value in texts)
 
 
 def _says_when(name: str) -> bool:

@@ -327,3 +327,16 @@ def test_the_server_fails_after_an_approval() -> None:
     assert send(gate).status == 502
     gate.fake.fails = {}
     assert send(gate).text == "Not permitted."
+
+
+def test_a_yes_for_one_odd_name_of_an_argument_is_none_for_another() -> None:
+    grants = {"name": "set_access", "description": "Set permissions of a user.", "inputSchema": {"type": "object"}}
+    gate = read(Gate(Fake(tools=[grants, *Fake().tools]), rules=rules()))
+
+    def granted(key: str) -> bool:
+        asked = {"name": "set_access", "arguments": {key: "eve@evil.example"}}
+        return gate.play("tools/call", asked, task=a_task()).text == "set_access done"
+
+    assert not granted("rôle lecteur")
+    grant(gate, Reach.TASK)
+    assert not granted("rôle propriétaire")
