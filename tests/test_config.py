@@ -208,3 +208,10 @@ def test_a_value_that_means_nothing_is_refused_with_its_line(text: str, said: st
     with pytest.raises(ConfigError) as caught:
         load(str(file), str(tmp_path), {})
     assert caught.value.brief.startswith(f"{file}:{said}")
+
+
+def test_what_is_nested_too_deeply_is_refused_and_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "interlock.toml"
+    file.write_text("[policy]\nfiles = " + "[" * 20_000)
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        load(str(file), None, {})

@@ -222,6 +222,8 @@ def _parse(path: Path | None, text: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         where = f"{path}:{line[1]}" if line else f"{path}:{text.count(chr(10)) + 1}"
         raise ConfigError(f"not TOML: {error}", where=where, hint="mend that line") from error
+    except RecursionError:
+        raise ConfigError("not TOML: nested too deeply", where=str(path), hint="a list holds texts alone") from None
 
 
 def _section(

@@ -40,6 +40,8 @@ def _parsed(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML: {error}", hint="mend that line") from error
+    except RecursionError:
+        raise ConfigError("not TOML: nested too deeply", hint="a list holds texts alone") from None
 
 
 def _wanted(document: dict[str, Any], policy: str, force: Force) -> dict[str, Any]:
