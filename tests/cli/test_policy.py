@@ -132,3 +132,14 @@ def test_replay_of_nothing_is_nothing(folder: Path, capsys: pytest.CaptureFixtur
     assert run(folder, "replay", "--fail-on-change", "--since", "7d") == 0
     assert "0 records" in capsys.readouterr().out
     assert run(folder, "replay", "--since", "lately") == 2
+
+
+def test_a_file_without_examples_shows_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "none.toml").write_text("# later\n")
+    assert run(folder, "test", str(folder / "examples.toml"), str(folder / "none.toml")) == 2
+    assert "there is no example in it" in capsys.readouterr().err
+
+
+def test_nothing_is_suggested_for_whom_nothing_is_known(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "suggest", "--workload", "nobody") == 2
+    assert "the log knows nothing of workload 'nobody'" in capsys.readouterr().err.replace("\n", " ")

@@ -75,7 +75,12 @@ def run_tests(settings: Settings, args: argparse.Namespace) -> "list[Outcome]":
 
     rules = trial(with_policies(settings, args.policy), *known(settings))
     texts = [(name, bundled_examples() if name == "bundled" else _read(name)) for name in args.files]
-    return [tried(example, rules) for name, text in texts for example in examples(name, text)]
+    found = [(name, examples(name, text)) for name, text in texts]
+    for name, listed in found:
+        if not listed:
+            hint = "write [[example]]; the how-to on policies shows one"
+            raise UsageError("there is no example in it, so that it would show nothing", where=name, hint=hint)
+    return [tried(example, rules) for _, listed in found for example in listed]
 
 
 def _read(name: str) -> str:
@@ -132,6 +137,10 @@ def print_suggestions(settings: Settings, args: argparse.Namespace) -> int:
 
     since_us = _since(args.since) if args.since else 0
     found = used(record for _, record in _records(settings, since_us))
+    if args.workload not in (None, *found) or not found:
+        who = f"of workload {args.workload!r}" if args.workload else "of any workload"
+        hint = f"it knows of {', '.join(sorted(found))}" if found else "see --data and --since"
+        raise UsageError(f"the log knows nothing {who}", hint=hint)
     for workload, use in sorted(found.items()):
         if args.workload not in (None, workload):
             continue
