@@ -49,7 +49,7 @@ def test_a_host_that_nobody_has_named_is_not_read(uri: str) -> None:
 @pytest.mark.parametrize(
     "uri",
     [
-        "https://wiki.example/a", "notes://work/2", "NOTES://work/2", "https://docs.example/b", "repo://any/thing",
+        "https://wiki.example/a", "notes://desk/2", "NOTES://desk/2", "https://docs.example/b", "repo://any/thing",
         "git://our.example/x", "file:///srv/x", "file://localhost/srv/x", "note:1", "urn:isbn:1", "plain/path",
     ],
 )  # fmt: skip
