@@ -15,12 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from interlock.cli import _settings_file
 from interlock.cli._output import clean
 from interlock.config import DEFAULT_FILE, Settings, load
 from interlock.knowledge import launched
 from interlock.model.errors import ConfigError, UsageError
 from interlock.run.program import interlock
-from interlock.store.files import replace_whole
 
 # Of a name that somebody else has given.
 _SHOWN = 60
@@ -70,10 +70,8 @@ def append(file: Path, servers: Mapping[str, Mapping[str, Any]]) -> None:
 
     Raises: UsageError if a server is there by now; ConfigError if the whole would be no settings; then nothing changes.
     """
-    try:
-        before = file.read_text("utf-8") if file.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read it: {error}", where=str(file), hint="name a TOML file in UTF-8") from None
+    found = _settings_file.read(file)
+    before = found.text
     if file.exists() and (twice := sorted({*servers} & {*load(str(file), None, {}).mcp_servers})):
         hint = "take its table out of the file first, or choose another name"
         raise UsageError(f"there is an MCP server {twice[0]!r} already", hint=hint)
@@ -83,12 +81,7 @@ def append(file: Path, servers: Mapping[str, Mapping[str, Any]]) -> None:
         check(after, file, servers)
     except ConfigError as error:
         raise ConfigError(error.what, where=error.where, hint=f"nothing was changed; {error.hint}") from None
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
-    try:
-        replace_whole(file, after.encode())
-        file.chmod(mode)
-    except OSError as error:
-        raise ConfigError(f"cannot write it: {error.strerror}", where=str(file), hint="see --config") from None
+    found.replace(after)
 
 
 def check(text: str, file: Path, names: Iterable[str]) -> None:

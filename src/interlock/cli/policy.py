@@ -33,7 +33,7 @@ import json
 import os
 from typing import Any
 
-from interlock.cli import _options
+from interlock.cli import _options, _settings_file
 from interlock.cli._output import console, shown
 from interlock.cli._policy_trials import (
     add_trials,
@@ -166,19 +166,19 @@ def _mode(settings: Settings, policy: str, force: Force) -> int:
         hint = "name the file with --config, or make an interlock.toml"
         raise UsageError("there is no file of settings to write that into", hint=hint)
     path = settings.file.resolve()
-    before = path.read_text("utf-8")
+    found = _settings_file.read(path)
     try:
-        after = with_force(before, policy, force)
+        after = with_force(found.text, policy, force)
     except ConfigError as error:
         raise ConfigError(error.what, where=str(settings.file), hint=error.hint) from None
-    # Beside the file, so that names in it that are relative still hold, and the change of names is one step.
+    # Beside the file, so that names in it that are relative still hold.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        draft.touch(0o600)
         draft.write_text(after, "utf-8")
-        draft.chmod(path.stat().st_mode & 0o777)
         _loaded(load(str(draft), str(settings.data)))
-        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+    found.replace(after)
     console().print(f"{shown(policy)}: {force.value}, by {shown(str(settings.file))}", soft_wrap=True)
     return 0
