@@ -1,5 +1,6 @@
 """Performs what the guard asks for one exchange, without a task: each thing that happens moves it on."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Wait(Enum):
     DESK = auto()
 
 
-class Performer:
+class Performer(ABC):
     """One exchange under way; there is a kind of it for each kind of peer, which does what only that peer needs.
 
     Rules: it never decides; what happens while something else is waited for waits as well; a record that cannot be
@@ -106,9 +107,9 @@ class Performer:
         self._whole = not head.streamed
         self._go(self.begun(head, headers))
 
+    @abstractmethod
     def begun(self, head: Head, headers: list[tuple[bytes, bytes]]) -> object:
         """What the guard is told of an answer that has begun."""
-        raise NotImplementedError
 
     def on_data(self) -> None:
         """More of the answer has come."""
