@@ -90,7 +90,7 @@ class Performer(ABC):
             stopped = UpstreamError("was left, because interlock stops", where=self._upstream, status=503)
             self._throw(why or stopped)
 
-    def prove(self) -> None:  # noqa: B027 - a model's exchange is over before that could matter
+    def prove(self) -> None:  # noqa: B027 - exchanges with models go on to their end
         """End it if its caller's credential does not hold any more, where that is to be."""
 
     # --- what happens on the wire ------------------------------------------------------------------------
