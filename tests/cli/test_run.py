@@ -42,13 +42,14 @@ except openai.APIConnectionError as error:
     print(error.__cause__)
 print(os.environ["SSL_CERT_FILE"])
 """
-# Tells when it is ready, each signal that comes, and all of them once it is given a line.
+# Tells when it is ready, each signal that comes, and all of them once it is given a line. A signal can come while
+# stdout is being written, which takes no second print then.
 LISTENER = """
-import signal, sys
+import os, signal, sys
 got = []
 def tell(number, _):
     got.append(int(number))
-    print("signal", int(number), flush=True)
+    os.write(1, b"signal %d\\n" % number)
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, tell)
 print("ready", flush=True)
